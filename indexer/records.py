@@ -1,0 +1,79 @@
+"""A stream record -> the change of an entry, an account or a ledger; everything else is of no interest here.
+
+A record that can't be read becomes an `Unreadable`: it is put aside by whoever needed it, never dropped.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.entries import LedgerEntry
+from shared.ledger.ledgers import Ledger
+from shared.store.items import account_from_item, entry_from_item, ledger_from_item
+from shared.store.streams import StreamRecord
+
+Thing = LedgerEntry | LedgerAccount | Ledger
+ChangeKind = Literal["entry", "account", "ledger"]
+
+# What parsing an item that we didn't write, or wrote wrong, can raise.
+UNREADABLE = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing before and after one write; None where there was none. `written_ms` is when it was made."""
+
+    kind: ChangeKind
+    sequence: str
+    written_ms: int
+    old: Thing | None
+    new: Thing | None
+
+    @property
+    def moved(self) -> bool:
+        """Whether the thing itself changed: a write to the item's other attributes keeps its revision."""
+        return self.old is None or self.new is None or self.old.revision != self.new.revision
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record of a kind that we follow, whose image can't be read."""
+
+    sequence: str
+    written_ms: int
+    pk: str
+    sk: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A record of a kind that nothing is projected from. Its place in the stream still counts."""
+
+    sequence: str
+    written_ms: int
+
+
+StreamChange = Change | Unreadable | Ignored
+
+_KINDS: dict[str, ChangeKind] = {"E#": "entry", "A#": "account", "L#": "ledger"}
+_READERS = {"entry": entry_from_item, "account": account_from_item, "ledger": ledger_from_item}
+
+
+def change_of(record: StreamRecord) -> StreamChange:
+    """What `record` says. An insert is as old as the thing's own `created`; the stream's time is coarse."""
+    kind = _KINDS.get(record.pk[:2])
+    if kind is None:
+        return Ignored(record.sequence, record.approximate_created_ms)
+    read = _READERS[kind]
+    try:
+        old = None if record.old is None else read(record.old)
+        new = None if record.new is None else read(record.new)
+    except UNREADABLE as error:
+        reason = f"{type(error).__name__}: {error}"
+        return Unreadable(
+            record.sequence, record.approximate_created_ms, record.pk, record.sk, reason
+        )
+    inserted = old is None and new is not None
+    written_ms = new.created_ms if inserted else record.approximate_created_ms
+    return Change(kind, record.sequence, written_ms, old, new)

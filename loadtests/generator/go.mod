@@ -1,0 +1,3 @@
+module twofold/generator
+
+go 1.25

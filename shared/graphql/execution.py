@@ -1,0 +1,319 @@
+"""Runs a prepared operation: graphql-core's rules, without its costs per field.
+
+graphql-core collects a selection, looks up each field, builds its arguments, its path and its info for
+every field of every request. Here all that depends on the document alone is planned once and kept with the
+document (`selections.py`), and a field that is only an attribute of its parent costs an attribute. Resolvers
+are called as graphql-core calls them, errors are located and nulls spread as it does: a test runs both.
+
+What differs on purpose:
+- a mutation's root resolver may return a Rejection or raise, and its union's error member answers;
+- a query's resolver may return a Rejection instead of raising it;
+- siblings of a field that failed are awaited, never left running;
+- attributes and the items of a list are values: only what a resolver returns may be awaitable.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from types import CoroutineType
+from typing import Any
+
+from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo, located_error
+from graphql.pyutils import Path, is_awaitable
+
+from shared.errors import RejectionError
+from shared.graphql.documents import Operation
+from shared.graphql.failures import Failures
+from shared.graphql.results import MISSING
+from shared.graphql.selections import Abstract, Field, Leaf, List, Object, Output, Selection
+from shared.ledger.rejections import Rejection
+
+# What most values are, and what can't be awaited: asking `is_awaitable` costs three times as much.
+_PLAIN = frozenset({dict, str, int, bool, list, tuple, type(None), Rejection})
+
+Completed = Any  # JSON, or a coroutine that gives it
+
+
+class Execution:
+    """One run of one operation. `rejections` holds the codes that a mutation's results answered with."""
+
+    __slots__ = (
+        "_below",
+        "_info_tail",
+        "_refusal",
+        "context",
+        "errors",
+        "failures",
+        "operation",
+        "rejections",
+        "variables",
+    )
+
+    def __init__(
+        self,
+        operation: Operation,
+        variables: dict[str, Any],
+        context: object,
+        failures: Failures,
+        refusal: Rejection | None = None,
+    ) -> None:
+        self.operation = operation
+        self.variables = variables
+        self.context = context
+        self.failures = failures
+        self.errors: list[GraphQLError] = []
+        self.rejections: list[str] = []
+        self._refusal = refusal  # answers every root field of a mutation that may not run
+        self._info_tail = (
+            operation.schema,
+            operation.fragments,
+            None,
+            operation.node,
+            variables,
+            context,
+            is_awaitable,
+        )
+
+    async def run(self) -> dict[str, Any] | None:
+        """The answer's `data`; `errors` holds what went wrong on the way."""
+        selection = self.operation.root_selection(self.variables)
+        try:
+            if self.operation.is_mutation:
+                return await self._mutate(selection)
+            data = self.fields(selection, None, None)
+            if data.__class__ is CoroutineType:
+                data = await data
+        except GraphQLError as error:
+            self.errors.append(error)
+            return None
+        assert isinstance(data, dict)
+        return data
+
+    # --- Mutations: one root field after the other ------------------------------------------------
+    async def _mutate(self, selection: Selection) -> dict[str, Any]:
+        results = {}
+        for field in selection:
+            if field.typename is not None:
+                results[field.response_name] = field.typename
+            else:
+                results[field.response_name] = await self._mutate_field(field)
+        return results
+
+    async def _mutate_field(self, field: Field) -> Completed:
+        path = Path(None, field.response_name, field.parent.name)
+        try:
+            value = self._refusal
+            if value is None:
+                try:
+                    value = self._call(field, None, path)
+                    if value.__class__ not in _PLAIN and is_awaitable(value):
+                        value = await value
+                except Exception as raw:
+                    value = self._mutation_rejection(field, raw)
+            completed = self._complete(field, path, value)
+            if completed.__class__ is CoroutineType:
+                completed = await completed
+            return completed
+        except Exception as raw:
+            return self._failed(field, path, raw)
+
+    def _mutation_rejection(self, field: Field, raw: Exception) -> Rejection:
+        """What a mutation's union answers for an exception; raises it again if no union can."""
+        takes_rejection = isinstance(field.output, Abstract) and field.output.takes_rejection
+        if isinstance(raw, GraphQLError) or not takes_rejection:
+            raise raw
+        rejection = self.failures.rejection(raw)
+        if rejection.code == "not_implemented":
+            raise raw
+        return rejection
+
+    # --- Selections and fields --------------------------------------------------------------------
+    def fields(self, selection: Selection, source: Any, path: Path | None) -> Completed:
+        """Every field of one object: a dict, or a coroutine that gives it."""
+        results: dict[str, Any] = {}
+        waiting: list[str] | None = None
+        is_dict = source.__class__ is dict
+        for field in selection:
+            if field.typename is not None:
+                results[field.response_name] = field.typename
+                continue
+            try:
+                if field.source is None:
+                    completed = self._resolve(field, source, path)
+                else:
+                    if is_dict:
+                        value = source.get(field.name, MISSING)
+                    else:
+                        value = getattr(source, field.attribute, MISSING)
+                    if value is MISSING:
+                        value = field.source(source, None)
+                    if field.serialize is None or value is None:
+                        completed = self._attribute(field, path, value)
+                    else:
+                        results[field.response_name] = field.serialize(value)
+                        continue
+            except Exception as raw:
+                here = Path(path, field.response_name, field.parent.name)
+                try:
+                    completed = self._failed(field, here, raw)
+                except GraphQLError as error:
+                    if waiting is None:
+                        raise
+                    return _settled([results[name] for name in waiting], error)
+            results[field.response_name] = completed
+            if completed.__class__ is CoroutineType:
+                if waiting is None:
+                    waiting = []
+                waiting.append(field.response_name)
+        return results if waiting is None else _gathered(results, waiting)
+
+    def _attribute(self, field: Field, path: Path | None, value: Any) -> Completed:
+        here = Path(path, field.response_name, field.parent.name)
+        completed = self._complete(field, here, value)
+        if completed.__class__ is CoroutineType:
+            return self._finished(field, here, completed)
+        return completed
+
+    def _resolve(self, field: Field, source: Any, path: Path | None) -> Completed:
+        here = Path(path, field.response_name, field.parent.name)
+        value = self._call(field, source, here)
+        if value.__class__ not in _PLAIN and is_awaitable(value):
+            return self._awaited(field, here, value)
+        completed = self._complete(field, here, value)
+        if completed.__class__ is CoroutineType:
+            return self._finished(field, here, completed)
+        return completed
+
+    def _call(self, field: Field, source: Any, path: Path) -> Any:
+        info = GraphQLResolveInfo(
+            field.name,
+            field.nodes,
+            field.definition.type,
+            field.parent,
+            path,
+            *self._info_tail,
+        )
+        if field.arguments is None:
+            return field.resolve(source, info)
+        arguments = field.arguments.build(self.variables, field.nodes[0])
+        return field.resolve(source, info, **arguments)
+
+    async def _awaited(self, field: Field, path: Path, value: Awaitable[Any]) -> Completed:
+        try:
+            completed = self._complete(field, path, await value)
+            if completed.__class__ is CoroutineType:
+                completed = await completed
+            return completed
+        except Exception as raw:
+            return self._failed(field, path, raw)
+
+    async def _finished(self, field: Field, path: Path, completed: Awaitable[Any]) -> Completed:
+        try:
+            return await completed
+        except Exception as raw:
+            return self._failed(field, path, raw)
+
+    def _failed(self, field: Field, path: Path, raw: Exception) -> None:
+        """Null for a field that may be null, with the error noted; else the error goes up."""
+        error = located_error(raw, field.nodes, path.as_list())
+        if field.is_required:
+            raise error
+        self.errors.append(error)
+
+    # --- Values -----------------------------------------------------------------------------------
+    def _complete(self, field: Field, path: Path, value: Any) -> Completed:
+        if value is None:
+            if field.is_required:
+                raise TypeError(f"{field.parent.name}.{field.name} may not be null")
+            return None
+        output = field.output
+        if value.__class__ is Rejection:
+            if not isinstance(output, Abstract) or not output.takes_rejection:
+                raise RejectionError(value)
+            self.rejections.append(value.code)
+        return self._output(output, field, path, value)
+
+    def _output(self, output: Output, field: Field, path: Path, value: Any) -> Completed:
+        kind = output.__class__
+        if kind is Object:
+            return self._object(output.type, field, path, value)  # type: ignore[union-attr]
+        if kind is List:
+            return self._list(output, field, path, value)  # type: ignore[arg-type]
+        if kind is Leaf:
+            return output.serialize(value)  # type: ignore[union-attr]
+        assert isinstance(output, Abstract)
+        name = output.type.resolve_type(value, None, output.type)  # type: ignore[misc,arg-type]
+        type_ = output.possible.get(name)  # type: ignore[arg-type]
+        if type_ is None:
+            raise TypeError(f"{type(value).__name__} is no member of {output.type.name}")
+        return self._object(type_, field, path, value)
+
+    def _object(
+        self, type_: GraphQLObjectType, field: Field, path: Path, value: Any
+    ) -> Completed:
+        selection = field.selections.get(type_.name)
+        if selection is None:
+            selection = self.operation.selection(type_, field.nodes, self.variables)
+            field.selections[type_.name] = selection
+        return self.fields(selection, value, path)
+
+    def _list(self, output: List, field: Field, path: Path, value: Any) -> Completed:
+        if isinstance(value, str | bytes | dict):
+            raise TypeError(f"{field.parent.name}.{field.name} needs a list")
+        results: list[Any] = []
+        waiting: list[int] | None = None
+        for index, item in enumerate(value):
+            here = Path(path, index, None)
+            try:
+                if item is not None:
+                    completed = self._output(output.item, field, here, item)
+                elif output.is_required:
+                    raise TypeError(f"{field.parent.name}.{field.name} may not hold null")
+                else:
+                    completed = None
+            except Exception as raw:
+                error = located_error(raw, field.nodes, here.as_list())
+                if not output.is_required:
+                    self.errors.append(error)
+                    completed = None
+                elif waiting is None:
+                    raise error from raw
+                else:
+                    return _settled([results[place] for place in waiting], error)
+            if completed.__class__ is CoroutineType:
+                if waiting is None:
+                    waiting = []
+                waiting.append(index)
+                completed = self._item(output, field, here, completed)
+            results.append(completed)
+        return results if waiting is None else _gathered(results, waiting)
+
+    async def _item(
+        self, output: List, field: Field, path: Path, completed: Awaitable[Any]
+    ) -> Completed:
+        try:
+            return await completed
+        except Exception as raw:
+            error = located_error(raw, field.nodes, path.as_list())
+            if output.is_required:
+                raise error from raw
+            self.errors.append(error)
+            return None
+
+
+async def _gathered(results: Any, waiting: list[Any]) -> Any:
+    """`results` (a dict or a list) with what stands at the places `waiting` awaited."""
+    if len(waiting) == 1:
+        results[waiting[0]] = await results[waiting[0]]
+        return results
+    values = await asyncio.gather(*[results[place] for place in waiting], return_exceptions=True)
+    for place, value in zip(waiting, values, strict=True):
+        if isinstance(value, BaseException):
+            raise value
+        results[place] = value
+    return results
+
+
+async def _settled(waiting: list[Awaitable[Any]], error: GraphQLError) -> Any:
+    """Raises `error` once what was begun before it has ended."""
+    await asyncio.gather(*waiting, return_exceptions=True)
+    raise error

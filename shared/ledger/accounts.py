@@ -1,0 +1,52 @@
+"""Ledger Accounts: what holds a balance, and which side of it a line's sign means."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+AccountType = Literal["asset", "liability", "income", "expense"]
+CurrencyMode = Literal["single", "multi"]
+
+ACCOUNT_TYPES: tuple[AccountType, ...] = ("asset", "liability", "income", "expense")
+
+# assets - liabilities = income - expenses, so an amount counts with this sign towards zero.
+EQUATION_SIGN: dict[str, int] = {"asset": 1, "liability": -1, "income": -1, "expense": 1}
+
+
+def line_side(account_type: str, amount: int) -> Literal["credit", "debit"]:
+    """Debit or credit: assets and expenses grow by debits, liabilities and income by credits."""
+    return "debit" if (amount >= 0) == (EQUATION_SIGN[account_type] > 0) else "credit"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAccount:
+    """One account of one ledger, as stored: a static account or an instance of a template.
+
+    What a Schema may change later (consistency, status, clearing) is not kept here: it is read from
+    the ledger's current Schema version, by `path`.
+    """
+
+    id: str
+    ledger_id: str
+    workspace_id: str
+    path: str  # fully instantiated: liabilities/users:u1/available
+    ik: str
+    name: str | None
+    type: AccountType
+    currency_mode: CurrencyMode
+    currency: str | None  # a currency key (`USD`, `CUSTOM/gems`); None when multi
+    parent_id: str | None
+    parent_path: str | None
+    created_ms: int
+    linked: tuple[str | None, str | None] | None  # (link id or ik, external account id)
+    revision: int = 1
+
+
+def parent_path(path: str) -> str | None:
+    """The path one level up, or None for a root account."""
+    head, slash, _ = path.rpartition("/")
+    return head if slash else None
+
+
+def ancestor_paths(path: str) -> list[str]:
+    """Paths of all ancestors, from the root down, without `path` itself."""
+    return [path[:place] for place, c in enumerate(path) if c == "/"]

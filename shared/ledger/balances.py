@@ -1,0 +1,68 @@
+"""Balances as running sums: keys, deltas, and how one entry's lines touch them.
+
+    strong   own or total balance of (account, currency), moved in the entry's own transaction
+    history  own and child sums of (account, currency), by ledger-local month and hour, moved by the indexer
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from shared.ledger.accounts import ancestor_paths
+from shared.ledger.entries import LedgerEntry
+from shared.ledger.periods import local_bucket
+
+Scope = Literal["own", "total"]
+
+
+class BalanceKey(NamedTuple):
+    """A strong balance: the running sum of one account, in one currency."""
+
+    account_id: str
+    currency: str
+    scope: Scope
+
+
+class HistoryKey(NamedTuple):
+    """A balance history: one account by path, one currency."""
+
+    account_path: str
+    currency: str
+
+
+@dataclass(slots=True)
+class HistoryDelta:
+    """What a set of lines adds to one history: sums by month (yyyymm) and by (month, hour of it)."""
+
+    own: int
+    child: int
+    own_by_hour: dict[tuple[int, int], int]
+    child_by_hour: dict[tuple[int, int], int]
+
+
+def history_deltas(
+    entries: Iterable[LedgerEntry], utc_offset_minutes: int
+) -> dict[HistoryKey, HistoryDelta]:
+    """Sums the lines of `entries` (of one ledger) into the histories of their accounts and ancestors.
+
+    A line counts as `own` for its account and as `child` for each ancestor.
+    """
+    deltas: dict[HistoryKey, HistoryDelta] = {}
+    for entry in entries:
+        bucket = local_bucket(entry.posted_ms, utc_offset_minutes)
+        at = (bucket.month, bucket.hour)
+        for line in entry.lines:
+            key = HistoryKey(line.account_path, line.currency)
+            delta = deltas.get(key)
+            if delta is None:
+                delta = deltas[key] = HistoryDelta(0, 0, {}, {})
+            delta.own += line.amount
+            delta.own_by_hour[at] = delta.own_by_hour.get(at, 0) + line.amount
+            for path in ancestor_paths(line.account_path):
+                key = HistoryKey(path, line.currency)
+                delta = deltas.get(key)
+                if delta is None:
+                    delta = deltas[key] = HistoryDelta(0, 0, {}, {})
+                delta.child += line.amount
+                delta.child_by_hour[at] = delta.child_by_hour.get(at, 0) + line.amount
+    return deltas

@@ -1,0 +1,246 @@
+"""Balance history: the attribute names of its items, how lines move them, how they are read.
+
+One account in one currency has a *head* item and, once it has been active for long, *month* items. Months
+and hours are the ledger's own (periods.local_bucket). `own` counts the account's lines, `child` those of
+all its descendants.
+
+    head    o own total     m<yyyymm> own of a month     h<yyyymm><hour> own of an hour     f<yyyymm> folds
+            c child total   n<yyyymm> child of a month   j<yyyymm><hour> child of an hour   r revision
+    month                                                h<hour>, j<hour>                   f folds
+
+A line touches the head alone: one item to write for each account that an entry moves, where a head and a
+month item would be two. Hours are *folded* into their month's item now and then, so the head stays small
+(one write unit) however long the history. An hour is what head and month item hold together, and what is
+latest, or ends with a month, needs the head alone: any moment takes at most two items.
+
+A fold moves hours between two items that a reader fetches one after the other. Both count their folds, so
+a pair that was read from both sides of one shows it (`is_torn`) and is read again.
+
+Numbers of DynamoDB have 38 digits. An Int96 has up to 37, so a hundred of them could leave that: what is
+beyond 10^30 goes to an attribute with the upper-case name (`O`, `M202501`, …) that counts in 10^30s.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from shared.ledger.balances import HistoryDelta
+from shared.ledger.periods import BucketRange, LastMoment, Period
+
+Attributes = Mapping[str, str | int | bytes]
+LIMB = 10**30
+HEAD_HOURS_MAX = 24  # a head with more hours than this is worth a fold
+FOLD_MONTHS_MAX = 50  # months that one fold moves hours to
+
+_HOUR_AT = 7  # in h<yyyymm><hour>
+_NONE: Attributes = {}
+
+
+class Sums(NamedTuple):
+    """What a history holds for some span of time, in minor units."""
+
+    own: int
+    child: int
+
+    @property
+    def total(self) -> int:
+        return self.own + self.child
+
+
+# --- Reading --------------------------------------------------------------------------------------
+def month_item_needed(span: LastMoment | Period | None) -> int | None:
+    """The month (yyyymm) whose item has to be read beside the head; None: the head is enough."""
+    if span is None:
+        return None
+    if isinstance(span, LastMoment):
+        month, through_hour = span.bucket()
+        return None if through_hour is None else month
+    buckets = span.buckets()
+    return None if buckets.first_hour is None else buckets.first_month
+
+
+def is_torn(head: Attributes | None, month_item: Attributes | None, month: int) -> bool:
+    """Whether a fold came between the reads of the two items: read both again."""
+    return _number(head or _NONE, f"f{month:06d}") != _number(month_item or _NONE, "f")
+
+
+def latest(head: Attributes | None) -> Sums:
+    """The balance of all lines counted so far."""
+    if head is None:
+        return Sums(0, 0)
+    return Sums(_amount(head, "o"), _amount(head, "c"))
+
+
+def balance_at(
+    head: Attributes | None, month_item: Attributes | None, moment: LastMoment | None
+) -> Sums:
+    """The balance of all lines up to the end of `moment`; None: the latest.
+
+    `month_item` is the one of `month_item_needed(moment)`, not torn; None when it isn't needed or absent.
+    """
+    if head is None or moment is None:
+        return latest(head)
+    month, through_hour = moment.bucket()
+    if through_hour is None:
+        return _months(head, 0, month)
+    before = _months(head, 0, month - 1)  # yyyy00 is no month: it bounds the year before as well
+    within = _hours(head, month_item, month, 0, through_hour)
+    return Sums(before.own + within.own, before.child + within.child)
+
+
+def change_in(
+    head: Attributes | None, month_item: Attributes | None, period: Period | BucketRange
+) -> Sums:
+    """The sum of all lines in `period`. `month_item` as in `balance_at`."""
+    if head is None:
+        return Sums(0, 0)
+    buckets = period.buckets() if isinstance(period, Period) else period
+    if buckets.first_hour is None:
+        return _months(head, buckets.first_month, buckets.last_month)
+    assert buckets.first_month == buckets.last_month and buckets.last_hour is not None
+    return _hours(head, month_item, buckets.first_month, buckets.first_hour, buckets.last_hour)
+
+
+def _number(item: Attributes, name: str) -> int:
+    value = item.get(name, 0)
+    assert isinstance(value, int)
+    return value
+
+
+def _amount(item: Attributes, name: str) -> int:
+    high = item.get(name.upper())
+    low = _number(item, name)
+    if high is None:
+        return low
+    assert isinstance(high, int)
+    return high * LIMB + low
+
+
+def _months(head: Attributes, first: int, last: int) -> Sums:
+    """Sum of the months from `first` to `last`, both included."""
+    own = child = 0
+    for name, value in head.items():
+        if len(name) != _HOUR_AT or not first <= int(name[1:]) <= last:
+            continue
+        assert isinstance(value, int)
+        letter = name[0]
+        if letter == "m":
+            own += value
+        elif letter == "n":
+            child += value
+        elif letter == "M":
+            own += value * LIMB
+        elif letter == "N":
+            child += value * LIMB
+    return Sums(own, child)
+
+
+def _hours(
+    head: Attributes, month_item: Attributes | None, month: int, first: int, last: int
+) -> Sums:
+    """Sum of the hours from `first` to `last` of one month, both included."""
+    own = child = 0
+    prefix = f"{month:06d}"
+    for name, value in head.items():
+        if len(name) <= _HOUR_AT or name[1:_HOUR_AT] != prefix:
+            continue
+        if first <= int(name[_HOUR_AT:]) <= last:
+            more = _of_letter(name[0], value)
+            own, child = own + more.own, child + more.child
+    for name, value in (month_item or _NONE).items():
+        if name[0] in "hjHJ" and first <= int(name[1:]) <= last:
+            more = _of_letter(name[0], value)
+            own, child = own + more.own, child + more.child
+    return Sums(own, child)
+
+
+def _of_letter(letter: str, value: str | int | bytes) -> Sums:
+    assert isinstance(value, int) and letter in "hjHJ"
+    amount = value if letter in "hj" else value * LIMB
+    return Sums(amount, 0) if letter in "hH" else Sums(0, amount)
+
+
+def hours_by_month(
+    head: Attributes | None, month_items: Mapping[int, Attributes]
+) -> dict[tuple[int, int], Sums]:
+    """Every hour that isn't zero, by (month, hour): for audits."""
+    hours: dict[tuple[int, int], Sums] = {}
+
+    def count(month: int, hour: int, more: Sums) -> None:
+        held = hours.get((month, hour), Sums(0, 0))
+        hours[(month, hour)] = Sums(held.own + more.own, held.child + more.child)
+
+    for name, value in (head or _NONE).items():
+        if len(name) > _HOUR_AT and name[0] in "hjHJ":
+            count(int(name[1:_HOUR_AT]), int(name[_HOUR_AT:]), _of_letter(name[0], value))
+    for month, item in month_items.items():
+        for name, value in item.items():
+            if name[0] in "hjHJ":
+                count(month, int(name[1:]), _of_letter(name[0], value))
+    return {at: sums for at, sums in hours.items() if sums != (0, 0)}
+
+
+def months_of_head(head: Attributes | None) -> dict[int, Sums]:
+    """Every month that isn't zero: for audits."""
+    months = {
+        int(name[1:]) for name in head or _NONE if len(name) == _HOUR_AT and name[0] in "mnMN"
+    }
+    sums = {month: _months(head or _NONE, month, month) for month in months}
+    return {month: held for month, held in sums.items() if held != (0, 0)}
+
+
+# --- Writing --------------------------------------------------------------------------------------
+def head_adds(delta: HistoryDelta) -> dict[str, int]:
+    """What `delta` adds to the attributes of a head. Never empty: the revision counts every change."""
+    adds: dict[str, int] = {"r": 1}
+    _add(adds, "o", delta.own)
+    _add(adds, "c", delta.child)
+    for by_hour, month_letter, hour_letter in (
+        (delta.own_by_hour, "m", "h"),
+        (delta.child_by_hour, "n", "j"),
+    ):
+        for (month, hour), amount in by_hour.items():
+            name = f"{month:06d}"
+            _add(adds, month_letter + name, amount)
+            _add(adds, f"{hour_letter}{name}{hour}", amount)
+    return adds
+
+
+def _add(adds: dict[str, int], name: str, amount: int) -> None:
+    if not amount:
+        return
+    if -LIMB < amount < LIMB:
+        adds[name] = adds.get(name, 0) + amount
+        return
+    high, low = divmod(amount, LIMB)
+    adds[name.upper()] = adds.get(name.upper(), 0) + high
+    adds[name] = adds.get(name, 0) + low
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A head without its older hours, and what its months' items get instead."""
+
+    head: dict[str, str | int | bytes]
+    month_adds: dict[int, dict[str, int]]  # by month (yyyymm)
+
+
+def fold(head: Attributes) -> Fold | None:
+    """Moves all hours but the newest out of `head`; None when it holds too few to be worth it."""
+    hours = {name[1:] for name in head if len(name) > _HOUR_AT and name[0] in "hjHJ"}
+    if len(hours) <= HEAD_HOURS_MAX:
+        return None
+    in_order = sorted(hours, key=lambda at: (at[: _HOUR_AT - 1], int(at[_HOUR_AT - 1 :])))
+    months = sorted({at[: _HOUR_AT - 1] for at in in_order[:-1]})[:FOLD_MONTHS_MAX]
+    moved = {at for at in in_order[:-1] if at[: _HOUR_AT - 1] in months}
+    kept = dict(head)
+    month_adds: dict[int, dict[str, int]] = {int(month): {"f": 1} for month in months}
+    for name, value in head.items():
+        if len(name) > _HOUR_AT and name[0] in "hjHJ" and name[1:] in moved:
+            assert isinstance(value, int)
+            del kept[name]
+            month_adds[int(name[1:_HOUR_AT])][name[0] + name[_HOUR_AT:]] = value
+    for month in months:
+        kept["f" + month] = _number(head, "f" + month) + 1
+    kept["r"] = _number(head, "r") + 1
+    return Fold(kept, month_adds)

@@ -1,0 +1,112 @@
+"""Every bound of the system, with its unit last. Relations are asserted beside the values.
+
+Limits of the API are those that FRAGMENT documents; those it doesn't state are ours and marked so.
+"""
+
+# --- Ledger entries -----------------------------------------------------------------------------
+LINES_PER_ENTRY_MAX = 30
+TAGS_PER_ENTRY_MAX = 10
+TAGS_PER_LINE_MAX = 10  # ours
+GROUPS_PER_ENTRY_MAX = 10
+CONDITIONS_PER_ENTRY_MAX = 30  # ours: one for each line's account
+UPDATES_PER_ENTRY_MAX = 10
+TAG_KEY_CHARS_MAX = 128
+TAG_VALUE_CHARS_MAX = 256
+GROUP_KEY_CHARS_MAX = 128
+GROUP_VALUE_CHARS_MAX = 128
+IK_CHARS_MAX = 256  # ours
+NAME_CHARS_MAX = 256  # ours
+DESCRIPTION_CHARS_MAX = 1024  # ours
+PARAMETERS_PER_ENTRY_MAX = 100  # ours
+PARAMETER_CHARS_MAX = 1024  # ours
+ENTRIES_PER_ATOMIC_BATCH_MAX = 100  # ours: what one TransactWriteItems can carry
+SAFE_STRING_CHARS_MAX = 128  # ours, where a field doesn't say otherwise
+
+# --- Schemas and accounts -----------------------------------------------------------------------
+CHART_DEPTH_MAX = 10
+CHART_ACCOUNTS_MAX = 2_000  # ours
+ENTRY_TYPES_MAX = 1_000  # ours
+AMOUNT_TERMS_MAX = 32  # ours: operands of one amount expression
+AMOUNT_EXPRESSION_CHARS_MAX = 1_024  # ours
+SCHEMA_JSON_BYTES_MAX = 300_000  # ours: a version is one DynamoDB item (400 KB)
+ACCOUNT_PATH_CHARS_MAX = 1_024  # ours
+CUSTOM_CURRENCY_CHARS_MAX = 36
+
+# --- Lists --------------------------------------------------------------------------------------
+PAGE_SIZE_DEFAULT = 20
+PAGE_SIZE_MAX = 200
+FILTER_LIST_MAX = 100
+FILTER_ALL_MAX = 10
+CURSOR_CHARS_MAX = 2_048
+SEARCHES_PER_CALL_MAX = 50  # of one _msearch
+LIST_WALK_CHUNK_ITEMS = 100  # what a filtered list that DynamoDB serves reads at a time
+LIST_WALK_ITEMS_MAX = 2_000  # … and reads for one page at most
+REVERSAL_HISTORY_ENTRIES_MAX = 200
+CURRENCIES_PER_ACCOUNT_MAX = 1_000  # what a plural balance change lists
+DURING_GRANULES_MAX = 744  # hours of the longest month
+TORN_READS_MAX = 5  # times that a balance and its hours are read again while they are being folded
+
+# --- GraphQL and HTTP ---------------------------------------------------------------------------
+REQUEST_BODY_BYTES_MAX = 2_000_000
+DOCUMENT_CHARS_MAX = 100_000
+DOCUMENT_TOKENS_MAX = 20_000
+QUERY_DEPTH_MAX = 20
+QUERY_FIELDS_MAX = 2_000  # fields of one operation once its fragments are expanded
+QUERY_ALIASES_MAX = 200
+QUERY_ROOT_FIELDS_MAX = 50
+JSON_DEPTH_MAX = 50
+DOCUMENTS_CACHED_MAX = 1_000
+TOKENS_CACHED_MAX = 10_000
+TOKEN_LIFE_S = 3_600
+TOKEN_GRACE_S = 30
+REQUESTS_IN_FLIGHT_MAX = 2_000
+REQUEST_TIMEOUT_MS = 30_000
+
+# --- DynamoDB -----------------------------------------------------------------------------------
+ITEM_BYTES_MAX = 400_000
+TRANSACT_ITEMS_MAX = 100
+TRANSACT_BYTES_MAX = 4_000_000
+BATCH_GET_KEYS_MAX = 100
+BATCH_WRITE_ITEMS_MAX = 25
+STORE_ATTEMPTS_MAX = 10
+STORE_BACKOFF_MS = 20
+STORE_BACKOFF_MS_MAX = 1_000
+STORE_TIMEOUT_MS = 5_000  # of one sending
+STORE_CALL_MS_MAX = 20_000  # no sending starts later than this after the first
+STORE_CONNECTIONS_MAX = 32
+NUMBER_DIGITS_MAX = 38
+BATCH_TOKEN_CHARS_MAX = 36  # of a ClientRequestToken
+BATCH_TOKEN_LIFE_MS = 600_000  # how long DynamoDB remembers a ClientRequestToken
+BATCH_GET_ROUNDS_MAX = 20  # 100 items of 400 KB take three
+EXPRESSION_SHAPES_CACHED_MAX = 4_096
+
+# --- Group commit -------------------------------------------------------------------------------
+COMMIT_QUEUE_MAX = 10_000
+COMMITS_IN_FLIGHT_MAX = 2
+COMMIT_BATCH_BYTES_MAX = 3_500_000  # headroom under TRANSACT_BYTES_MAX for expressions
+REPLANS_MAX = 8
+LEDGER_HEAD_AGE_MS_MAX = 1_000
+ACCOUNTS_CACHED_MAX = 200_000
+SCHEMAS_CACHED_MAX = 1_000
+LEDGERS_CACHED_MAX = 10_000
+
+# --- Indexing -----------------------------------------------------------------------------------
+STREAM_RECORDS_MAX = 1_000
+STREAM_SHARD_PAGES_MAX = 100  # pages of DescribeStream, 100 shards each
+STREAM_ITERATOR_LIFE_MS = 900_000
+STREAM_RECORD_LIFE_MS = 86_400_000
+LEASE_MS = 10_000
+LEASE_RENEW_MS = 3_000
+FOLLOW_IDLE_MS = 100
+BULK_DOCUMENTS_MAX = 2_000
+BULK_BYTES_MAX = 5_000_000
+BULK_ATTEMPTS_MAX = 8
+ROLLUP_ITEMS_MAX = TRANSACT_ITEMS_MAX - 1  # one item is the checkpoint
+
+assert COMMIT_BATCH_BYTES_MAX < TRANSACT_BYTES_MAX
+assert LINES_PER_ENTRY_MAX + GROUPS_PER_ENTRY_MAX + 1 < TRANSACT_ITEMS_MAX
+assert ENTRIES_PER_ATOMIC_BATCH_MAX <= TRANSACT_ITEMS_MAX
+assert PAGE_SIZE_DEFAULT <= PAGE_SIZE_MAX
+assert SCHEMA_JSON_BYTES_MAX < ITEM_BYTES_MAX
+assert LEASE_RENEW_MS * 2 < LEASE_MS
+assert STORE_CALL_MS_MAX + STORE_TIMEOUT_MS < REQUEST_TIMEOUT_MS

@@ -1,0 +1,403 @@
+"""Elasticsearch behind the Index port.
+
+The calls of every request (`_bulk`, `_search`, `_msearch`) go straight through aiohttp and orjson, which
+costs the process less than the official client; everything rare (aliases, indices, counts) goes through the
+official client. Failures of both become `shared.errors` by one table, `search_error`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import elastic_transport
+import orjson
+from elasticsearch import AsyncElasticsearch, exceptions
+from yarl import URL
+
+from shared.errors import SearchError, SearchRefused, SearchUnavailable
+from shared.search import indices as names
+from shared.search.clauses import Clause, Term
+from shared.search.index import (
+    Document,
+    IndexInfo,
+    ItemResult,
+    ItemStatus,
+    Kind,
+    Operation,
+    SearchPage,
+    SearchRequest,
+    StoredDocument,
+)
+from shared.search.queries import BACKWARD_WINDOWS, filters, page_of, search_body
+from shared.settings import Settings
+
+SEARCH_TIMEOUT_MS = 5_000
+BULK_TIMEOUT_MS = 30_000
+MERGE_TIMEOUT_MS = 3_600_000
+SEARCH_ATTEMPTS_MAX = 3  # of a search whose connection broke: reading again is harmless
+SEARCH_BACKOFF_MS = 20
+SEARCH_CONNECTIONS_MAX = 32
+SCAN_PAGE_SIZE = 1_000
+GENERATIONS_MAX = 10_000  # indices of one kind and mapping version, over all rebuilds
+
+_PRODUCT_HEADER = "X-Elastic-Product"
+_SEARCH_QUERY = f"allow_partial_search_results=false&timeout={SEARCH_TIMEOUT_MS}ms"
+_OVERLOADED_STATUSES = frozenset({429, 500, 502, 503, 504})
+_MISSING_INDEX = "index_not_found_exception"
+_APPLIED = ItemResult(ItemStatus.APPLIED)
+_STALE = ItemResult(ItemStatus.STALE)
+
+# Exceptions of the two clients. The first row that fits decides; statuses are judged by `_status_error`.
+_FAILURES: tuple[tuple[type[BaseException], type[SearchError]], ...] = (
+    (elastic_transport.TlsError, SearchRefused),
+    (elastic_transport.ConnectionError, SearchUnavailable),
+    (elastic_transport.ConnectionTimeout, SearchUnavailable),
+    (elastic_transport.SniffingError, SearchUnavailable),
+    (elastic_transport.SerializationError, SearchRefused),
+    (elastic_transport.TransportError, SearchUnavailable),
+    (exceptions.UnsupportedProductError, SearchRefused),
+    (aiohttp.InvalidURL, SearchRefused),
+    (aiohttp.ClientSSLError, SearchRefused),
+    (aiohttp.ClientError, SearchUnavailable),
+    (TimeoutError, SearchUnavailable),
+    (OSError, SearchUnavailable),
+)
+
+
+def search_error(error: BaseException) -> SearchError | None:
+    """What an exception of a driver means to us; None for one that no driver raises."""
+    if isinstance(error, elastic_transport.ApiError):
+        return _status_error(error.meta.status, str(error)[:500])
+    for kind, meaning in _FAILURES:
+        if isinstance(error, kind):
+            return meaning(f"Elasticsearch: {type(error).__name__}: {error}"[:500])
+    return None
+
+
+def _status_error(status: int, text: str) -> SearchError:
+    """What an HTTP status other than 2xx means to us."""
+    if status in _OVERLOADED_STATUSES or _MISSING_INDEX in text:
+        # An index that is missing isn't provisioned yet: waiting helps, giving the documents up doesn't.
+        return SearchUnavailable(f"Elasticsearch answered {status}: {text}")
+    return SearchRefused(f"Elasticsearch answered {status}: {text}")
+
+
+def bulk_body(operations: Sequence[Operation], targets: Mapping[Kind, str]) -> bytes:
+    """The lines of one `_bulk`; every operation carries its version, so that repeating it is harmless."""
+    lines: list[bytes] = []
+    for operation in operations:
+        head = {
+            "_index": targets[operation.kind],
+            "_id": operation.id,
+            "routing": operation.routing,
+            "version": operation.version,
+            "version_type": "external",
+        }
+        if isinstance(operation, Document):
+            lines.append(orjson.dumps({"index": head}))
+            fields = orjson.dumps(operation.source)
+            lines.append(fields[:-1] + b',"record":' + operation.record + b"}")
+        else:
+            lines.append(orjson.dumps({"delete": head}))
+    lines.append(b"")
+    return b"\n".join(lines)
+
+
+def item_result(item: Mapping[str, Any]) -> ItemResult:
+    """One item of a `_bulk` answer."""
+    (answer,) = item.values()
+    status: int = answer["status"]
+    error = answer.get("error")
+    if error is None:
+        return _APPLIED  # a deletion of what isn't there answers 404 and has its effect
+    if status == 409:
+        return _STALE
+    reason = f"{error['type']}: {error.get('reason', '')}"[:500]
+    if error["type"] == _MISSING_INDEX:
+        raise SearchUnavailable(f"Elasticsearch: {reason}")
+    if status in _OVERLOADED_STATUSES or error["type"] == "cluster_block_exception":
+        return ItemResult(ItemStatus.OVERLOADED, reason)
+    return ItemResult(ItemStatus.REFUSED, reason)
+
+
+class ElasticIndex:
+    """The Index port on a running Elasticsearch. Build it inside the event loop; close it at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        base = settings.elasticsearch_url.rstrip("/")
+        self._prefix = settings.index_prefix
+        self._shards = settings.index_shards
+        self._replicas = settings.index_replicas
+        self._aliases = {kind: names.alias_name(self._prefix, kind) for kind in Kind}
+        self._base = base
+        self._bulk_url = URL(f"{base}/_bulk?require_alias=true", encoded=True)
+        self._load_url = URL(f"{base}/_bulk", encoded=True)
+        self._msearch_url = URL(f"{base}/_msearch", encoded=True)
+        headers = {"Content-Type": "application/x-ndjson"}
+        authorization = _authorization(settings)
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        self._session = aiohttp.ClientSession(
+            headers=headers,
+            connector=aiohttp.TCPConnector(limit=SEARCH_CONNECTIONS_MAX),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=SEARCH_TIMEOUT_MS / 1_000 + 1),
+        )
+        self._bulk_timeout = aiohttp.ClientTimeout(total=BULK_TIMEOUT_MS / 1_000)
+        self._client = _cold_client(settings, base)
+
+    async def close(self) -> None:
+        await self._session.close()
+        await self._client.close()
+
+    # --- Every request ------------------------------------------------------------------------------
+    async def bulk(
+        self, operations: Sequence[Operation], *, into: Mapping[Kind, str] | None = None
+    ) -> list[ItemResult]:
+        if not operations:
+            return []
+        body = bulk_body(operations, self._aliases if into is None else into)
+        url = self._bulk_url if into is None else self._load_url
+        answer = await self._post(url, body, self._bulk_timeout)
+        items = answer["items"]
+        assert len(items) == len(operations)
+        if not answer["errors"]:
+            return [_APPLIED] * len(items)
+        return [item_result(item) for item in items]
+
+    async def search(self, requests: Sequence[SearchRequest]) -> list[SearchPage]:
+        pages: list[SearchPage | None] = [None] * len(requests)
+        waiting = list(range(len(requests)))
+        for attempt in range(len(BACKWARD_WINDOWS)):
+            if not waiting:
+                break
+            asked = [requests[place] for place in waiting]
+            hits = await self._hits(asked, attempt)
+            for place, found in zip(waiting, hits, strict=True):
+                pages[place] = page_of(requests[place], found, attempt)
+            waiting = [place for place in waiting if pages[place] is None]
+        assert not waiting, "the last attempt has no window"
+        return [page for page in pages if page is not None]
+
+    async def _hits(
+        self, requests: Sequence[SearchRequest], attempt: int
+    ) -> list[list[dict[str, Any]]]:
+        """Hits of each request: one round trip, whatever their number."""
+        if len(requests) == 1:
+            request = requests[0]
+            alias, routing = self._aliases[request.order.kind], quote(request.scope[0], safe="")
+            url = f"{self._base}/{alias}/_search?routing={routing}&{_SEARCH_QUERY}"
+            body = orjson.dumps(search_body(request, attempt))
+            answers = [await self._read(URL(url, encoded=True), body)]
+        else:
+            lines: list[bytes] = []
+            for request in requests:
+                head = {
+                    "index": self._aliases[request.order.kind],
+                    "routing": request.scope[0],
+                    "allow_partial_search_results": False,
+                }
+                body_of = search_body(request, attempt)
+                body_of["timeout"] = f"{SEARCH_TIMEOUT_MS}ms"
+                lines += (orjson.dumps(head), orjson.dumps(body_of))
+            lines.append(b"")
+            answer = await self._read(self._msearch_url, b"\n".join(lines))
+            answers = answer["responses"]
+        return [_checked(each)["hits"]["hits"] for each in answers]
+
+    async def _read(self, url: URL, body: bytes) -> Any:
+        """A POST that only reads: sent again when its connection breaks."""
+        for attempt in range(SEARCH_ATTEMPTS_MAX):
+            try:
+                return await self._post(url, body, None)
+            except SearchUnavailable as error:
+                last = attempt == SEARCH_ATTEMPTS_MAX - 1
+                if last or not isinstance(error.__cause__, aiohttp.ClientConnectionError):
+                    raise
+            await asyncio.sleep(SEARCH_BACKOFF_MS * 2**attempt / 1_000)
+        raise AssertionError("unreachable")
+
+    async def _post(self, url: URL, body: bytes, timeout: aiohttp.ClientTimeout | None) -> Any:
+        options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        try:
+            async with self._session.post(url, data=body, **options) as response:
+                content = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise search_error(error) or error from error
+        if response.status >= 300:
+            raise _status_error(response.status, content[:500].decode(errors="replace"))
+        if _PRODUCT_HEADER not in response.headers:
+            raise SearchRefused(f"what answers at {self._base} is not Elasticsearch")
+        return orjson.loads(content)
+
+    # --- Rebuild and verify -------------------------------------------------------------------------
+    async def count(
+        self, kind: Kind, ledger_id: str | None = None, clauses: Sequence[Clause] = ()
+    ) -> int:
+        query = filters([*([Term("ledger", ledger_id)] if ledger_id else []), *clauses])
+        with _translated():
+            answer = await self._client.count(
+                index=self._aliases[kind], query=query, routing=ledger_id
+            )
+        return int(answer["count"])
+
+    async def scan(
+        self, kind: Kind, ledger_id: str, *, index: str | None = None
+    ) -> AsyncIterator[StoredDocument]:
+        after: list[Any] | None = None
+        url = URL(
+            f"{self._base}/{index or self._aliases[kind]}/_search"
+            f"?routing={quote(ledger_id, safe='')}&{_SEARCH_QUERY}",
+            encoded=True,
+        )
+        while after is None or after:
+            body = {
+                "size": SCAN_PAGE_SIZE,
+                "query": filters([Term("ledger", ledger_id)]),
+                "sort": [{names.SORT_FIELDS[kind]: "asc"}],
+                "track_total_hits": False,
+                "version": True,
+            }
+            if after is not None:
+                body["search_after"] = after
+            hits = _checked(await self._read(url, orjson.dumps(body)))["hits"]["hits"]
+            for hit in hits:
+                yield StoredDocument(hit["_id"], hit["_version"], hit["_source"])
+            after = hits[-1]["sort"] if len(hits) == SCAN_PAGE_SIZE else []
+
+    async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:
+        with _translated():
+            await self._client.indices.refresh(index=[self._aliases[kind] for kind in kinds])
+
+    async def indices(self) -> list[IndexInfo]:
+        patterns = [f"{alias}-v*" for alias in self._aliases.values()]
+        with _translated():
+            answer = await self._client.indices.get(
+                index=patterns, features=["aliases"], allow_no_indices=True
+            )
+        found = []
+        for name, about in answer.items():
+            parsed = names.parse_index_name(self._prefix, name)
+            if parsed is not None:
+                kind, version, _ = parsed
+                found.append(IndexInfo(name, kind, version, self._aliases[kind] in about["aliases"]))
+        return sorted(found, key=lambda info: info.name)
+
+    async def create_index(self, kind: Kind) -> str:
+        taken = {info.name for info in await self.indices()}
+        for generation in range(1, GENERATIONS_MAX):
+            name = names.index_name(self._prefix, kind, generation)
+            if name not in taken:
+                break
+        settings = names.index_settings(kind, self._shards, replicas=0)
+        settings["refresh_interval"] = names.NO_REFRESH
+        with _translated():
+            await self._client.indices.create(
+                index=name, settings=settings, mappings=names.mapping(kind)
+            )
+        return name
+
+    async def create_live_index(self, kind: Kind) -> bool:
+        """The kind's first index with its alias, in one call. False when somebody else was faster."""
+        try:
+            with _translated():
+                await self._client.indices.create(
+                    index=names.index_name(self._prefix, kind, 1),
+                    settings=names.index_settings(kind, self._shards, self._replicas),
+                    mappings=names.mapping(kind),
+                    aliases={self._aliases[kind]: {}},
+                )
+        except SearchRefused as error:
+            if "resource_already_exists_exception" not in str(error):
+                raise
+            return False
+        return True
+
+    async def finish_index(self, name: str) -> None:
+        with _translated():
+            await self._client.indices.refresh(index=name)
+            patient = self._client.options(request_timeout=MERGE_TIMEOUT_MS / 1_000)
+            await patient.indices.forcemerge(index=name, max_num_segments=1)
+            await self._client.indices.put_settings(
+                index=name,
+                settings={
+                    "refresh_interval": names.REFRESH_INTERVAL,
+                    "number_of_replicas": self._replicas,
+                },
+            )
+            await self._client.indices.refresh(index=name)
+
+    async def swap_aliases(self, targets: Mapping[Kind, str]) -> list[str]:
+        former = [
+            info
+            for info in await self.indices()
+            if info.live and info.kind in targets and targets[info.kind] != info.name
+        ]
+        actions: list[dict[str, Any]] = [
+            {"add": {"index": name, "alias": self._aliases[kind]}} for kind, name in targets.items()
+        ]
+        for info in former:
+            actions.append({"remove": {"index": info.name, "alias": self._aliases[info.kind]}})
+        with _translated():
+            await self._client.indices.update_aliases(actions=actions)
+        return [info.name for info in former]
+
+    async def delete_index(self, name: str) -> None:
+        live = {info.name for info in await self.indices() if info.live}
+        assert name not in live, "an index that serves is never deleted"
+        with _translated():
+            await self._client.indices.delete(index=name, ignore_unavailable=True)
+
+    async def ready(self) -> bool:
+        try:
+            answer = await self._client.cluster.health(
+                index=list(self._aliases.values()), wait_for_status="yellow", timeout="1s"
+            )
+        except (elastic_transport.ApiError, elastic_transport.TransportError):
+            return False
+        return answer["status"] in ("yellow", "green")
+
+
+class _translated:  # noqa: N801 - reads as a statement: with _translated()
+    """Turns the official client's exceptions into ours."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if error is not None and not isinstance(error, SearchError):
+            meaning = search_error(error)
+            if meaning is not None:
+                raise meaning from error
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    """A search's answer that is whole: no error, no timeout, no shard left out."""
+    error = answer.get("error")
+    if error is not None:
+        raise _status_error(answer["status"], orjson.dumps(error)[:500].decode())
+    if answer["timed_out"] or answer["_shards"]["failed"]:
+        raise SearchUnavailable("Elasticsearch: a search was not finished in time")
+    return answer
+
+
+def _authorization(settings: Settings) -> str | None:
+    if settings.elasticsearch_api_key:
+        return f"ApiKey {settings.elasticsearch_api_key}"
+    if settings.elasticsearch_username:
+        login = aiohttp.BasicAuth(settings.elasticsearch_username, settings.elasticsearch_password)
+        return login.encode()
+    return None
+
+
+def _cold_client(settings: Settings, base: str) -> AsyncElasticsearch:
+    options: dict[str, Any] = {"request_timeout": SEARCH_TIMEOUT_MS / 1_000, "max_retries": 0}
+    if settings.elasticsearch_api_key:
+        options["api_key"] = settings.elasticsearch_api_key
+    elif settings.elasticsearch_username:
+        options["basic_auth"] = (settings.elasticsearch_username, settings.elasticsearch_password)
+    return AsyncElasticsearch(base, **options)

@@ -1,0 +1,62 @@
+"""Creates what is missing in Elasticsearch: `python -m shared.search.provision`.
+
+Every kind gets its index and its alias; what stands is left alone. An index that was made with another
+mapping version is never touched: it has to be rebuilt, and until then this command says so and exits 1.
+"""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+
+from shared.errors import TwofoldError
+from shared.search.elastic import ElasticIndex
+from shared.search.index import Kind
+from shared.search.indices import MAPPING_VERSION
+from shared.settings import load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What provisioning found and did, kind by kind."""
+
+    created: tuple[Kind, ...]
+    outdated: tuple[Kind, ...]  # live on another mapping version: rebuild
+
+
+async def provision_indices(index: ElasticIndex) -> Provisioned:
+    """Creates the missing indices with their aliases; does nothing when run again, or at the same time."""
+    live = {info.kind: info for info in await index.indices() if info.live}
+    created = [kind for kind in Kind if kind not in live and await index.create_live_index(kind)]
+    outdated = [
+        kind for kind, info in live.items() if info.mapping_version != MAPPING_VERSION
+    ]
+    return Provisioned(tuple(created), tuple(outdated))
+
+
+async def _provision() -> int:
+    index = ElasticIndex(load_settings())
+    try:
+        done = await provision_indices(index)
+    finally:
+        await index.close()
+    for kind in done.created:
+        print(f"created the index of {kind.value}")
+    for kind in done.outdated:
+        print(
+            f"the index of {kind.value} has another mapping than version {MAPPING_VERSION}:"
+            " run the rebuild command",
+            file=sys.stderr,
+        )
+    return 1 if done.outdated else 0
+
+
+def main() -> None:
+    """The command line's entrance."""
+    try:
+        sys.exit(asyncio.run(_provision()))
+    except TwofoldError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""What a process remembers about ledgers, Schemas and accounts, so that a warm post reads nothing.
+
+    ledger head      changes (Schema version, state): read again once it is LEDGER_HEAD_AGE_MS_MAX old
+    Schema version   immutable: compiled once, kept while there is room
+    known accounts   an account that was seen to exist goes on existing: kept while there is room
+
+Nothing here is true by itself: every process may forget it at any moment. Reads of one thing that are
+asked at the same time are one read.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, TypeVar
+
+from shared.clock import Clock
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.ledgers import Ledger
+from shared.ledger.schema_parsing import parse_schema
+from shared.ledger.schemas import Schema
+from shared.limits import (
+    ACCOUNTS_CACHED_MAX,
+    LEDGER_HEAD_AGE_MS_MAX,
+    LEDGERS_CACHED_MAX,
+    SCHEMAS_CACHED_MAX,
+)
+from shared.store import keys
+from shared.store.items import ledger_from_item, schema_version_from_item
+from shared.store.table import Table
+
+T = TypeVar("T")
+
+
+class Catalog:
+    """Process-wide cache over the `ledger` table. Give one to every process."""
+
+    def __init__(self, table: Table, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+        self._ledgers: dict[str, tuple[Ledger, int]] = {}  # id -> head, when it was read
+        self._ids: dict[tuple[str, str], str] = {}  # (workspace, ik) -> ledger id
+        self._schemas: dict[tuple[str, str, int], Schema] = {}
+        self._accounts: dict[str, LedgerAccount] = {}
+        self._reading: dict[Hashable, asyncio.Future[Any]] = {}
+
+    # --- Ledgers ----------------------------------------------------------------------------------
+    def fresh_ledger(self, workspace_id: str, ik: str) -> Ledger | None:
+        """The ledger of `ik` if its head was read recently enough; None says nothing about it."""
+        ledger_id = self._ids.get((workspace_id, ik))
+        return None if ledger_id is None else self._fresh(ledger_id)
+
+    def _fresh(self, ledger_id: str) -> Ledger | None:
+        held = self._ledgers.get(ledger_id)
+        if held is None or self._clock.now_ms() - held[1] >= LEDGER_HEAD_AGE_MS_MAX:
+            return None
+        return held[0]
+
+    async def ledger_by_ik(self, workspace_id: str, ik: str) -> Ledger | None:
+        """The live ledger of `ik`: no read while fresh, else one BatchGetItem (two GetItems when cold)."""
+        ledger = self.fresh_ledger(workspace_id, ik)
+        if ledger is not None:
+            return ledger
+        return await self._once(
+            ("ik", workspace_id, ik), lambda: self._read_ledger_by_ik(workspace_id, ik)
+        )
+
+    async def ledger_by_id(self, workspace_id: str, ledger_id: str) -> Ledger | None:
+        """The live ledger with this id, if it belongs to the workspace."""
+        ledger = self._fresh(ledger_id)
+        if ledger is None:
+            ledger = await self._once(("id", ledger_id), lambda: self._read_ledger(ledger_id))
+        return ledger if ledger is not None and ledger.workspace_id == workspace_id else None
+
+    async def utc_offset_minutes(self, ledger_id: str) -> int | None:
+        """The ledger's offset, which never changes: no read once known, also of a deleted ledger."""
+        held = self._ledgers.get(ledger_id)
+        if held is not None:
+            return held[0].utc_offset_minutes
+        item = await self._table.get(keys.ledger(ledger_id), consistent=True)
+        return None if item is None else self._hold(ledger_from_item(item)).utc_offset_minutes
+
+    async def _read_ledger_by_ik(self, workspace_id: str, ik: str) -> Ledger | None:
+        ik_key = keys.ledger_ik(workspace_id, ik)
+        known = self._ids.get((workspace_id, ik))
+        if known is None:
+            ik_item, item = await self._table.get(ik_key, consistent=True), None
+        else:
+            ik_item, item = await self._table.get_many([ik_key, keys.ledger(known)], consistent=True)
+        if ik_item is None or not ik_item.get("l"):
+            self._ids.pop((workspace_id, ik), None)
+            return None
+        ledger_id = str(ik_item["l"])
+        if ledger_id != known or item is None:
+            item = await self._table.get(keys.ledger(ledger_id), consistent=True)
+        if item is None:
+            return None
+        if len(self._ids) >= LEDGERS_CACHED_MAX:
+            self._ids.pop(next(iter(self._ids)))
+        self._ids[(workspace_id, ik)] = ledger_id
+        return _live(self._hold(ledger_from_item(item)))
+
+    async def _read_ledger(self, ledger_id: str) -> Ledger | None:
+        item = await self._table.get(keys.ledger(ledger_id), consistent=True)
+        return None if item is None else _live(self._hold(ledger_from_item(item)))
+
+    def _hold(self, ledger: Ledger) -> Ledger:
+        self._ledgers.pop(ledger.id, None)
+        if len(self._ledgers) >= LEDGERS_CACHED_MAX:
+            self._ledgers.pop(next(iter(self._ledgers)))
+        self._ledgers[ledger.id] = (ledger, self._clock.now_ms())
+        return ledger
+
+    def forget_ledger(self, ledger_id: str) -> None:
+        """The next question about this ledger reads it: for the process that has just changed it."""
+        self._ledgers.pop(ledger_id, None)
+
+    # --- Schemas ----------------------------------------------------------------------------------
+    def held_schema(self, workspace_id: str, key: str, version: int) -> Schema | None:
+        """The compiled version, if this process has it already."""
+        return self._schemas.get((workspace_id, key, version))
+
+    async def schema(self, workspace_id: str, key: str, version: int) -> Schema:
+        """The compiled version, which must exist; one GetItem the first time."""
+        held = self._schemas.get((workspace_id, key, version))
+        if held is not None:
+            return held
+        return await self._once(
+            ("schema", workspace_id, key, version),
+            lambda: self._read_schema(workspace_id, key, version),
+        )
+
+    async def _read_schema(self, workspace_id: str, key: str, version: int) -> Schema:
+        item = await self._table.get(keys.schema_version(workspace_id, key, version))
+        if item is None:
+            item = await self._table.get(
+                keys.schema_version(workspace_id, key, version), consistent=True
+            )
+        assert item is not None, "a ledger names a Schema version that was never stored"
+        schema = parse_schema(schema_version_from_item(item).json)
+        assert isinstance(schema, Schema), "a stored Schema is valid"
+        if len(self._schemas) >= SCHEMAS_CACHED_MAX:
+            self._schemas.pop(next(iter(self._schemas)))
+        self._schemas[(workspace_id, key, version)] = schema
+        return schema
+
+    # --- Accounts ---------------------------------------------------------------------------------
+    def known_account(self, account_id: str) -> LedgerAccount | None:
+        """An account that this process has seen to exist (its name may have changed since)."""
+        return self._accounts.get(account_id)
+
+    def learn_account(self, account: LedgerAccount) -> None:
+        """Remembers that the account exists."""
+        if len(self._accounts) >= ACCOUNTS_CACHED_MAX:
+            self._accounts.pop(next(iter(self._accounts)))
+        self._accounts[account.id] = account
+
+    # --- One read for all who ask at once ---------------------------------------------------------
+    async def _once(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+        reading = self._reading.get(key)
+        if reading is None:
+            reading = asyncio.ensure_future(read())
+            self._reading[key] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(key, None))
+        return await asyncio.shield(reading)
+
+
+def _live(ledger: Ledger) -> Ledger | None:
+    return ledger if ledger.state == "live" else None

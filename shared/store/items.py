@@ -1,0 +1,235 @@
+"""Value <-> item. What guards and other items need stands in attributes of its own; the rest is one JSON body.
+
+    b body (JSON)   w workspace   l ledger   r revision   a attempt: token of the batch that wrote an entry
+    h head: the newest position of an ik's reversal chain (on position 1)   v a balance
+    c currency of an account (`*` when multi): guarded, so that no two posts give an instance two currencies
+"""
+
+from typing import Any
+
+import orjson
+
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.entries import LedgerEntry
+from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion, Workspace
+from shared.ledger.records import entry_from_record, entry_record
+from shared.limits import ITEM_BYTES_MAX
+from shared.store import keys
+from shared.store.table import Item, Key, Put, Value
+
+
+def item_bytes(item: Item) -> int:
+    """Size of an item as DynamoDB counts it: names and values, UTF-8."""
+    size = 0
+    for name, value in item.items():
+        size += len(name)
+        if isinstance(value, str):
+            size += len(value) if value.isascii() else len(value.encode())
+        elif isinstance(value, int):
+            size += len(str(value)) // 2 + 2
+        else:
+            size += len(value)
+    return size
+
+
+def _item(key: Key, body: object, **attributes: Value) -> Item:
+    return {"pk": key.pk, "sk": key.sk, "b": orjson.dumps(body).decode(), **attributes}
+
+
+def _body(item: Item) -> Any:
+    body = item["b"]
+    assert isinstance(body, str)
+    return orjson.loads(body)
+
+
+# --- Entries --------------------------------------------------------------------------------------
+def entry_item(entry: LedgerEntry, attempt: str) -> Item:
+    """The whole entry; `attempt` marks the batch that writes it, so that a lost answer can be told."""
+    assert entry.lines
+    item: Item = {
+        "pk": f"E#{entry.id}",
+        "sk": ".",
+        "b": orjson.dumps(entry_record(entry)).decode(),
+        "a": attempt,
+        "r": entry.revision,
+    }
+    if entry.position == 1:
+        item["h"] = 1
+    return item
+
+
+def entry_from_item(item: Item) -> LedgerEntry:
+    """The entry of an item of kind `E`."""
+    entry = entry_from_record(_body(item))
+    assert item["pk"] == f"E#{entry.id}" and entry.revision == item["r"]
+    return entry
+
+
+def entry_attempt(item: Item) -> str:
+    """Token of the batch that wrote the entry."""
+    attempt = item["a"]
+    assert isinstance(attempt, str)
+    return attempt
+
+
+def chain_head(item: Item) -> int:
+    """The newest position of the chain; only the item at position 1 carries it."""
+    head = item["h"]
+    assert isinstance(head, int) and head >= 1
+    return head
+
+
+# --- Accounts -------------------------------------------------------------------------------------
+def account_attributes(account: LedgerAccount) -> Item:
+    """All attributes but the key: what an Update sets if the account is absent."""
+    body = {
+        "i": account.id,
+        "l": account.ledger_id,
+        "w": account.workspace_id,
+        "p": account.path,
+        "k": account.ik,
+        "n": account.name,
+        "t": account.type,
+        "m": account.currency_mode,
+        "c": account.currency,
+        "u": account.parent_id,
+        "q": account.parent_path,
+        "d": account.created_ms,
+        "x": account.linked,
+    }
+    return {"b": orjson.dumps(body).decode(), "r": account.revision, "c": account.currency or "*"}
+
+
+def account_from_item(item: Item) -> LedgerAccount:
+    """The account of an item of kind `A`."""
+    body = _body(item)
+    revision = item["r"]
+    assert isinstance(revision, int)
+    linked = body["x"]
+    return LedgerAccount(
+        id=body["i"],
+        ledger_id=body["l"],
+        workspace_id=body["w"],
+        path=body["p"],
+        ik=body["k"],
+        name=body["n"],
+        type=body["t"],
+        currency_mode=body["m"],
+        currency=body["c"],
+        parent_id=body["u"],
+        parent_path=body["q"],
+        created_ms=body["d"],
+        linked=None if linked is None else (linked[0], linked[1]),
+        revision=revision,
+    )
+
+
+# --- Ledgers --------------------------------------------------------------------------------------
+def ledger_item(ledger: Ledger) -> Item:
+    body = {
+        "i": ledger.id,
+        "w": ledger.workspace_id,
+        "k": ledger.ik,
+        "n": ledger.name,
+        "o": ledger.utc_offset_minutes,
+        "d": ledger.created_ms,
+        "s": ledger.schema_key,
+        "v": ledger.schema_version,
+        "t": ledger.state,
+    }
+    return _item(keys.ledger(ledger.id), body, r=ledger.revision)
+
+
+def ledger_from_item(item: Item) -> Ledger:
+    body = _body(item)
+    revision = item["r"]
+    assert isinstance(revision, int)
+    return Ledger(
+        id=body["i"],
+        workspace_id=body["w"],
+        ik=body["k"],
+        name=body["n"],
+        utc_offset_minutes=body["o"],
+        created_ms=body["d"],
+        schema_key=body["s"],
+        schema_version=body["v"],
+        state=body["t"],
+        revision=revision,
+    )
+
+
+def ledger_ik_item(workspace_id: str, ik: str, ledger_id: str, generation: int) -> Item:
+    """Maps an ik to its ledger; `g` counts the ledgers that were created with it."""
+    key = keys.ledger_ik(workspace_id, ik)
+    return {"pk": key.pk, "sk": key.sk, "l": ledger_id, "g": generation}
+
+
+# --- Schemas --------------------------------------------------------------------------------------
+def schema_head_item(head: SchemaHead) -> Item:
+    body = {
+        "w": head.workspace_id,
+        "k": head.key,
+        "n": head.name,
+        "v": head.version,
+        "d": head.created_ms,
+        "h": head.digest,
+    }
+    return _item(keys.schema_head(head.workspace_id, head.key), body, r=head.revision)
+
+
+def schema_head_from_item(item: Item) -> SchemaHead:
+    body = _body(item)
+    revision = item["r"]
+    assert isinstance(revision, int)
+    return SchemaHead(
+        workspace_id=body["w"],
+        key=body["k"],
+        name=body["n"],
+        version=body["v"],
+        created_ms=body["d"],
+        digest=body["h"],
+        revision=revision,
+    )
+
+
+def schema_version_item(version: SchemaVersion) -> Item:
+    key = keys.schema_version(version.workspace_id, version.key, version.version)
+    body = {
+        "w": version.workspace_id,
+        "k": version.key,
+        "v": version.version,
+        "d": version.created_ms,
+        "j": version.json,
+    }
+    return _item(key, body)
+
+
+def schema_version_from_item(item: Item) -> SchemaVersion:
+    body = _body(item)
+    return SchemaVersion(body["w"], body["k"], body["v"], body["d"], body["j"])
+
+
+# --- Workspaces, strong balances, list references ---------------------------------------------------
+def workspace_item(workspace: Workspace) -> Item:
+    return _item(keys.workspace(workspace.id), {"i": workspace.id, "n": workspace.name})
+
+
+def workspace_from_item(item: Item) -> Workspace:
+    body = _body(item)
+    return Workspace(body["i"], body["n"])
+
+
+def strong_balance(item: Item | None) -> int:
+    """The running sum of a strong balance item; 0 when there is none."""
+    if item is None:
+        return 0
+    balance = item.get("v", 0)
+    assert isinstance(balance, int)
+    return balance
+
+
+def put(key: Key, item: Item) -> Put:
+    """A Put whose item is checked: it stands under its key and fits DynamoDB's limit."""
+    assert item["pk"] == key.pk and item["sk"] == key.sk
+    assert item_bytes(item) <= ITEM_BYTES_MAX
+    return Put(key.table, item)

@@ -1,0 +1,168 @@
+"""Every partition and sort key, spelled once, with the access that it serves.
+
+`#` separates the parts: no id, ik, key or currency key can hold it (SafeString). Table `ledger` (streamed):
+
+    E#<entry id>                  .            one entry, whole                       by id, by ik (derived id)
+    A#<account id>                .            one account                            by id, by path (derived id)
+    L#<ledger id>                 .            one ledger                             by id
+    LI#<workspace>#<ik>           .            the ledger of an ik, and its generation by ik
+    LD#<workspace>                <time>#<id>  ledgers of a workspace, newest first   list
+    S#<workspace>#<key>           head         a Schema's newest version              by key
+    S#<workspace>#<key>           v<number>    one Schema version                     by version, list
+    SD#<workspace>                <time>#<key> Schemas of a workspace, newest first   list
+    SL#<workspace>#<key>          <time>#<id>  ledgers of a Schema, newest first      list
+    W#<workspace>                 .            a workspace
+    C#<client id>                 .            an API client
+
+Table `balances` (not streamed; derived, or running sums):
+
+    B#<account id>                S#<currency>            strong own balance          post, strong read
+    B#<account id>                T#<currency>            strong total balance        post, strong read
+    B#<account id>                H#<currency>            history: totals, months,    latest, at month or year, all currencies
+                                                          recent hours
+    B#<account id>                M#<currency>#<yyyymm>   history: a month's older    at day or hour (with the head)
+                                                          hours
+    LE#<ledger id>                <posted>#<entry id>     strong list of entries
+    LL#<account id>               <posted>#<line id>      strong list of an account's lines
+    K#<projector>                 <shard id>              lease and checkpoint
+    Q#<projector>                 <sequence>              a record put aside (quarantine)
+
+Attributes of the history's items: shared/ledger/history.py. Of leases and checkpoints: indexer/leases.py.
+"""
+
+from shared.ledger.positions import POSTED_MS_MAX as POSTED_MS_MAX
+from shared.ledger.positions import inverted_ms as inverted_ms
+from shared.store.table import Key, TableName
+
+LEDGER = TableName.LEDGER
+BALANCES = TableName.BALANCES
+ONLY = "."  # the sort key of an item that is alone in its partition
+
+
+def entry(entry_id: str) -> Key:
+    return Key(LEDGER, f"E#{entry_id}", ONLY)
+
+
+def account(account_id: str) -> Key:
+    return Key(LEDGER, f"A#{account_id}", ONLY)
+
+
+def ledger(ledger_id: str) -> Key:
+    return Key(LEDGER, f"L#{ledger_id}", ONLY)
+
+
+def ledger_ik(workspace_id: str, ik: str) -> Key:
+    return Key(LEDGER, f"LI#{workspace_id}#{ik}", ONLY)
+
+
+def ledger_directory(workspace_id: str) -> str:
+    """Partition that lists a workspace's ledgers."""
+    return f"LD#{workspace_id}"
+
+
+def ledger_listed(workspace_id: str, created_ms: int, ledger_id: str) -> Key:
+    return Key(LEDGER, ledger_directory(workspace_id), f"{inverted_ms(created_ms)}#{ledger_id}")
+
+
+def schema_partition(workspace_id: str, schema_key: str) -> str:
+    return f"S#{workspace_id}#{schema_key}"
+
+
+def schema_head(workspace_id: str, schema_key: str) -> Key:
+    return Key(LEDGER, schema_partition(workspace_id, schema_key), "head")
+
+
+def schema_version(workspace_id: str, schema_key: str, version: int) -> Key:
+    return Key(LEDGER, schema_partition(workspace_id, schema_key), f"v{version:010d}")
+
+
+def schema_directory(workspace_id: str) -> str:
+    """Partition that lists a workspace's Schemas."""
+    return f"SD#{workspace_id}"
+
+
+def schema_listed(workspace_id: str, created_ms: int, schema_key: str) -> Key:
+    return Key(LEDGER, schema_directory(workspace_id), f"{inverted_ms(created_ms)}#{schema_key}")
+
+
+def schema_ledgers(workspace_id: str, schema_key: str) -> str:
+    """Partition that lists a Schema's ledgers."""
+    return f"SL#{workspace_id}#{schema_key}"
+
+
+def schema_ledger_listed(
+    workspace_id: str, schema_key: str, created_ms: int, ledger_id: str
+) -> Key:
+    sort = f"{inverted_ms(created_ms)}#{ledger_id}"
+    return Key(LEDGER, schema_ledgers(workspace_id, schema_key), sort)
+
+
+def workspace(workspace_id: str) -> Key:
+    return Key(LEDGER, f"W#{workspace_id}", ONLY)
+
+
+def client(client_id: str) -> Key:
+    return Key(LEDGER, f"C#{client_id}", ONLY)
+
+
+def balances_of(account_id: str) -> str:
+    """Partition of everything that is summed for an account."""
+    return f"B#{account_id}"
+
+
+def strong_own(account_id: str, currency: str) -> Key:
+    return Key(BALANCES, balances_of(account_id), f"S#{currency}")
+
+
+def strong_total(account_id: str, currency: str) -> Key:
+    return Key(BALANCES, balances_of(account_id), f"T#{currency}")
+
+
+def history_head(account_id: str, currency: str) -> Key:
+    return Key(BALANCES, balances_of(account_id), f"H#{currency}")
+
+
+def history_month(account_id: str, currency: str, month: int) -> Key:
+    """`month` is yyyymm in the ledger's own time."""
+    return Key(BALANCES, balances_of(account_id), f"M#{currency}#{month:06d}")
+
+
+def strong_entries(ledger_id: str) -> str:
+    """Partition of a ledger's strong list of entries."""
+    return f"LE#{ledger_id}"
+
+
+def strong_entry_listed(ledger_id: str, posted_ms: int, entry_id: str) -> Key:
+    return Key(BALANCES, strong_entries(ledger_id), f"{inverted_ms(posted_ms)}#{entry_id}")
+
+
+def strong_lines(account_id: str) -> str:
+    """Partition of an account's strong list of lines."""
+    return f"LL#{account_id}"
+
+
+def strong_line_listed(account_id: str, posted_ms: int, line_id: str) -> Key:
+    return Key(BALANCES, strong_lines(account_id), f"{inverted_ms(posted_ms)}#{line_id}")
+
+
+def checkpoints(projector: str) -> str:
+    """Partition of a projector's leases and checkpoints."""
+    return f"K#{projector}"
+
+
+def checkpoint(projector: str, shard_id: str) -> Key:
+    return Key(BALANCES, checkpoints(projector), shard_id)
+
+
+def quarantine(projector: str) -> str:
+    """Partition of the records that a projector put aside."""
+    return f"Q#{projector}"
+
+
+def quarantined(projector: str, sequence: str) -> Key:
+    return Key(BALANCES, quarantine(projector), sequence)
+
+
+def kind_of(pk: str) -> str:
+    """What a partition key of the `ledger` table holds: `E`, `A`, `L`, …"""
+    return pk[: pk.index("#")]

@@ -1,0 +1,22 @@
+"""What every test sees: the engines' fixtures, and no way to real AWS."""
+
+import os
+
+from tests.engines import (
+    dynamodb_endpoint,
+    elasticsearch_url,
+    module_dynamodb_endpoint,
+    new_dynamodb,
+)
+
+__all__ = ["dynamodb_endpoint", "elasticsearch_url", "module_dynamodb_endpoint", "new_dynamodb"]
+
+# A local engine takes any credentials; without these, botocore would look for real ones, on the
+# network too.
+for name, value in {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}.items():
+    os.environ.setdefault(name, value)

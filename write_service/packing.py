@@ -1,0 +1,227 @@
+"""Members -> one batch: at most 100 writes and 3.5 MB, no item twice, balances merged and guarded.
+
+    member  entry X: account A -30, must stay >= 0     ┐
+    member  entry Y: account A +50                     ├─► put X, put Y, A: add 20 if 30 <= A
+    (order kept)                                       ┘
+
+All deltas of one strong balance become one update: their sum, guarded by the tightest condition that the
+entries need in their order. With P the sum before an entry and d its own delta, a precondition low <= b + P
+is a bound low - P on the balance b that the batch finds, a postcondition one of low - P - d, and every
+intermediate balance is kept within Int96 the same way.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.amounts import INT96_MAX, INT96_MIN
+from shared.ledger.balances import BalanceKey
+from shared.limits import COMMIT_BATCH_BYTES_MAX, TRANSACT_ITEMS_MAX
+from shared.store import keys
+from shared.store.items import account_attributes
+from shared.store.table import Absent, IsOrAbsent, Item, Key, Put, TableName, Update, Within, Write
+from write_service.plans import EntryPlan, Member
+
+_ABSENT = (Absent(),)
+UPDATE_BYTES = 300  # what an update or a check counts for: key, numbers and expressions
+
+
+@dataclass(slots=True)
+class _Running:
+    """One strong balance within a batch: its sum so far and what the balance found must lie in."""
+
+    sum: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommitBatch:
+    """One TransactWriteItems. `entries`, `accounts` and `balances` say what each write is for, by place."""
+
+    token: str
+    members: tuple[Member, ...]
+    writes: tuple[Write, ...]
+    entries: Mapping[int, tuple[int, int]]  # write -> (member, plan)
+    accounts: Mapping[int, str]  # write -> account id
+    balances: Mapping[int, BalanceKey]  # write -> strong balance
+
+
+@dataclass(slots=True)
+class Packing:
+    """A batch in the making."""
+
+    is_known: Callable[[str], bool]
+    exact: Mapping[BalanceKey, int]
+    members: list[Member]
+    accounts: dict[str, LedgerAccount]
+    running: dict[BalanceKey, _Running]
+    entries: int
+    listed: int
+    bytes: int
+
+    def admits(self, member: Member) -> bool:
+        """Takes the member in if it fits beside the others; leaves everything as it was if not."""
+        new_accounts: dict[str, LedgerAccount] = {}
+        size = 0
+        listed = 0
+        for plan in member.plans:
+            size += plan.item_bytes + UPDATE_BYTES * len(plan.listed)
+            listed += len(plan.listed)
+            for account in plan.accounts:
+                if account.id not in self.accounts and not self.is_known(account.id):
+                    new_accounts[account.id] = account
+        moved = self._moved(member)
+        if moved is None:
+            return False
+        entries = self.entries + len(member.plans)
+        listed += self.listed
+        new_balances = sum(1 for key in moved if key not in self.running)
+        items = entries + listed + len(self.accounts) + len(new_accounts)
+        items += len(self.running) + new_balances
+        size += self.bytes + UPDATE_BYTES * (2 * len(new_accounts) + new_balances)
+        if items > TRANSACT_ITEMS_MAX or size > COMMIT_BATCH_BYTES_MAX:
+            return False
+        self.members.append(member)
+        self.accounts.update(new_accounts)
+        self.running.update(moved)
+        self.entries, self.listed, self.bytes = entries, listed, size
+        return True
+
+    def _moved(self, member: Member) -> dict[BalanceKey, _Running] | None:
+        """The member's strong balances after it; None if no balance found could satisfy all so far."""
+        moved: dict[BalanceKey, _Running] = {}
+        self._walk(member, moved)
+        if any(running.low > running.high for running in moved.values()):
+            return None
+        return moved
+
+    def contradiction(self, member: Member) -> int | None:
+        """Place of the first plan that can't be met behind those before it, whatever the balances are."""
+        moved: dict[BalanceKey, _Running] = {}
+        for place, plan in enumerate(member.plans):
+            self._walk(Member((plan,)), moved)
+            if any(running.low > running.high for running in moved.values()):
+                return place
+        return None
+
+    def _walk(self, member: Member, moved: dict[BalanceKey, _Running]) -> None:
+        """Takes the member's deltas and conditions into `moved`, in their order."""
+        for plan in member.plans:
+            for delta in plan.deltas:
+                key = delta.key
+                if key not in moved:
+                    held = self.running.get(key)
+                    if held is not None:
+                        moved[key] = _Running(held.sum, held.low, held.high)
+                    else:
+                        exact = self.exact.get(key)
+                        bounds = (INT96_MIN, INT96_MAX) if exact is None else (exact, exact)
+                        moved[key] = _Running(0, *bounds)
+            for condition in plan.conditions:
+                if condition.is_pre:
+                    _narrow(moved[condition.key], condition.low, condition.high)
+            for delta in plan.deltas:
+                running = moved[delta.key]
+                running.sum += delta.amount
+                _narrow(running, INT96_MIN, INT96_MAX)
+            for condition in plan.conditions:
+                if not condition.is_pre:
+                    _narrow(moved[condition.key], condition.low, condition.high)
+
+
+def _narrow(running: _Running, low: int, high: int) -> None:
+    """The balance after `sum` must lie in [low, high]: a bound on the balance found."""
+    running.low = max(running.low, low - running.sum)
+    running.high = min(running.high, high - running.sum)
+
+
+def _empty(is_known: Callable[[str], bool], exact: Mapping[BalanceKey, int]) -> Packing:
+    return Packing(is_known, exact, [], {}, {}, 0, 0, 0)
+
+
+def contradiction(member: Member) -> int | None:
+    """Place of the first plan whose conditions no balance could meet; such a member is never queued."""
+    if not any(plan.conditions for plan in member.plans):
+        return None
+    return _empty(lambda _: True, {}).contradiction(member)
+
+
+def pack_batch(
+    members: Iterable[Member],
+    token: str,
+    *,
+    is_known: Callable[[str], bool],
+    exact: Mapping[BalanceKey, int] | None = None,
+) -> tuple[CommitBatch, list[Member]]:
+    """One batch of as many members as fit, in order, and those that are left over, in order.
+
+    `is_known(account id)` tells accounts that need not be created. `exact` pins balances to a value that
+    the batch must find. A member is left over too when it shares a balance with one left over before it,
+    or when its conditions contradict those of an earlier member.
+    """
+    packing = _empty(is_known, exact or {})
+    left: list[Member] = []
+    blocked: set[BalanceKey] = set()
+    for member in members:
+        touched = member.keys()
+        if not blocked.isdisjoint(touched) or not packing.admits(member):
+            left.append(member)
+            blocked |= touched
+    return _batch(packing, token), left
+
+
+def _batch(packing: Packing, token: str) -> CommitBatch:
+    writes: list[Write] = []
+    entries: dict[int, tuple[int, int]] = {}
+    accounts: dict[int, str] = {}
+    balances: dict[int, BalanceKey] = {}
+    for member_at, member in enumerate(packing.members):
+        for plan_at, plan in enumerate(member.plans):
+            entries[len(writes)] = (member_at, plan_at)
+            item = plan.item.copy()
+            item["a"] = token
+            writes.append(Put(TableName.LEDGER, item, _ABSENT))
+            for listed in plan.listed:
+                writes.append(Put(TableName.BALANCES, listed))
+    for account in packing.accounts.values():
+        accounts[len(writes)] = account.id
+        writes.append(account_write(account))
+    for key, running in packing.running.items():
+        balances[len(writes)] = key
+        guards = (Within("v", running.low, running.high),)
+        writes.append(Update(balance_item_key(key), add={"v": running.sum}, guards=guards))
+    assert len(writes) <= TRANSACT_ITEMS_MAX
+    return CommitBatch(
+        token, tuple(packing.members), tuple(writes), entries, accounts, balances
+    )
+
+
+def balance_item_key(key: BalanceKey) -> Key:
+    """Where a strong balance stands."""
+    if key.scope == "own":
+        return keys.strong_own(key.account_id, key.currency)
+    return keys.strong_total(key.account_id, key.currency)
+
+
+def account_write(account: LedgerAccount) -> Update:
+    """Creates the account unless it stands; one that stands must hold the same currency."""
+    attributes: Item = account_attributes(account)
+    currency = attributes["c"]
+    return Update(
+        keys.account(account.id),
+        set_if_absent=attributes,
+        guards=(IsOrAbsent("c", currency),),
+    )
+
+
+def items_needed(plans: Sequence[EntryPlan]) -> int:
+    """How many items an atomic member writes at most: entries, list items, accounts and balances."""
+    balances: set[BalanceKey] = set()
+    accounts: set[str] = set()
+    count = 0
+    for plan in plans:
+        count += 1 + len(plan.listed)
+        balances.update(delta.key for delta in plan.deltas)
+        accounts.update(account.id for account in plan.accounts)
+    return count + len(balances) + len(accounts)

@@ -1,0 +1,377 @@
+"""plan_entry: a command and a view -> the entry with everything that is written beside it. Pure.
+
+    type and parameters ─► lines ─► balanced? ─► tags, groups ─► conditions ─► strong balances ─► EntryPlan
+"""
+
+from shared.errors import RejectionError
+from shared.ledger import identifiers
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.amounts import in_int96
+from shared.ledger.balances import BalanceKey
+from shared.ledger.entries import Bounds, EntryCondition, Group, LedgerEntry, LedgerLine, Tag
+from shared.ledger.rejections import Rejection
+from shared.ledger.schemas import ConditionTemplate, EntryType
+from shared.limits import (
+    CONDITIONS_PER_ENTRY_MAX,
+    GROUP_VALUE_CHARS_MAX,
+    GROUPS_PER_ENTRY_MAX,
+    ITEM_BYTES_MAX,
+    LINES_PER_ENTRY_MAX,
+    TAG_VALUE_CHARS_MAX,
+    TAGS_PER_ENTRY_MAX,
+)
+from shared.store import keys
+from shared.store.items import entry_item, item_bytes
+from shared.store.table import Item, Key
+from write_service.commands import AddLedgerEntry
+from write_service.planning.lines import (
+    DraftLine,
+    account_currency,
+    balance_lines,
+    line_currency,
+    posted_lines,
+    refused,
+    render_pairs,
+    resolve_account,
+    runtime_lines,
+    typed_lines,
+)
+from write_service.planning.parameters import ParameterValues, check_parameters
+from write_service.planning.view import LedgerView, ResolvedAccount
+from write_service.plans import EntryPlan, PlannedCondition, PlannedDelta, condition_range
+
+_NO_PARAMETERS = ParameterValues({}, {}, {}, {})
+_ATTEMPT_BYTES = 40  # the mark that packing adds to the item
+
+
+def plan_entry(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan | Rejection:
+    """What posting `command` at `now_ms` would write, or the first reason for which it is refused."""
+    try:
+        return _plan(command, view, now_ms)
+    except RejectionError as error:
+        return error.rejection
+
+
+def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
+    entry_type = _entry_type(command, view)
+    values = _NO_PARAMETERS
+    if entry_type is not None and entry_type.lines is not None:
+        if command.lines is not None:
+            raise refused("lines_not_allowed", type=entry_type.type)
+        values = check_parameters(entry_type, command.parameters, view.path_parameters(entry_type))
+        drafts = typed_lines(view, entry_type, values)
+    else:
+        if not command.lines:
+            detail = "no lines are defined in the Schema" if entry_type else "it has no type"
+            raise refused("lines_required", where="entry", detail=detail)
+        if entry_type is not None:
+            values = check_parameters(entry_type, command.parameters, ())
+        elif command.parameters:
+            name = next(iter(command.parameters))
+            raise refused("unknown_parameter", name=name, type="(none)")
+        drafts = runtime_lines(view, command)
+    balance_lines(drafts)
+    drafts = posted_lines(entry_type, drafts)
+    if not 0 < len(drafts) <= LINES_PER_ENTRY_MAX:
+        raise refused("ledger_entry_too_many_lines", count=len(drafts), max=LINES_PER_ENTRY_MAX)
+    conditions = _conditions(command, entry_type, view, values)
+    entry = _entry(command, entry_type, view, values, drafts, conditions, now_ms)
+    deltas = _deltas(drafts)
+    item = entry_item(entry, "")
+    size = item_bytes(item) + _ATTEMPT_BYTES
+    if size > ITEM_BYTES_MAX:
+        raise refused("entry_too_large", bytes=size, max=ITEM_BYTES_MAX)
+    return EntryPlan(
+        entry=entry,
+        item=item,
+        item_bytes=size,
+        deltas=deltas,
+        conditions=_planned_conditions(view, conditions, deltas),
+        accounts=_new_accounts(view, drafts, values, now_ms),
+        listed=_listed(view, entry, drafts),
+    )
+
+
+def _entry_type(command: AddLedgerEntry, view: LedgerView) -> EntryType | None:
+    if command.type is None:
+        if command.type_version is not None:
+            raise refused("bad_request", detail="entry.typeVersion goes with entry.type")
+        return None
+    version = 1 if command.type_version is None else command.type_version
+    entry_type = view.schema.entry_types.get((command.type, version))
+    if entry_type is None:
+        raise refused("ledger_entry_type_not_found", type=command.type, version=version)
+    if entry_type.status != "active":
+        raise refused(
+            "entry_type_disabled", type=command.type, version=version, status=entry_type.status
+        )
+    return entry_type
+
+
+def _entry(
+    command: AddLedgerEntry,
+    entry_type: EntryType | None,
+    view: LedgerView,
+    values: ParameterValues,
+    drafts: list[DraftLine],
+    conditions: tuple[EntryCondition, ...],
+    now_ms: int,
+) -> LedgerEntry:
+    description = command.description
+    if description is None and entry_type is not None and entry_type.description is not None:
+        description = entry_type.description.render(values.texts)
+    ledger = view.ledger
+    return LedgerEntry(
+        id=identifiers.entry_id(ledger.id, command.ik, 1),
+        ledger_id=ledger.id,
+        workspace_id=ledger.workspace_id,
+        ik=command.ik,
+        position=1,
+        posted_ms=now_ms if command.posted_ms is None else command.posted_ms,
+        created_ms=now_ms,
+        lines=tuple([_line(index, draft) for index, draft in enumerate(drafts)]),
+        type=None if entry_type is None else entry_type.type,
+        type_version=None if entry_type is None else entry_type.version,
+        description=description,
+        tags=_tags(command, entry_type, values),
+        groups=_groups(command, entry_type, values),
+        conditions=conditions,
+        parameters=values.given or None,
+    )
+
+
+def _line(index: int, draft: DraftLine) -> LedgerLine:
+    assert draft.amount is not None
+    return LedgerLine(
+        index,
+        draft.account.path,
+        draft.account.node.type,
+        draft.amount,
+        draft.currency,
+        draft.key,
+        draft.description,
+        draft.tags,
+    )
+
+
+def _tags(
+    command: AddLedgerEntry, entry_type: EntryType | None, values: ParameterValues
+) -> tuple[Tag, ...]:
+    """The Schema's tags, then the runtime ones; one key with two values is refused."""
+    fixed: tuple[Tag, ...] = ()
+    if entry_type is not None and entry_type.tags:
+        fixed = render_pairs("tag", entry_type.tags, values.texts, TAG_VALUE_CHARS_MAX)
+    if not command.tags:
+        return fixed
+    merged = dict(fixed)
+    for key, value in command.tags:
+        if merged.setdefault(key, value) != value:
+            raise refused("tag_conflict", key=key, one=merged[key], other=value)
+    if len(merged) > TAGS_PER_ENTRY_MAX:
+        raise refused("ledger_entry_too_many_tags", count=len(merged), max=TAGS_PER_ENTRY_MAX)
+    return tuple(merged.items())
+
+
+def _groups(
+    command: AddLedgerEntry, entry_type: EntryType | None, values: ParameterValues
+) -> tuple[Group, ...]:
+    """The Schema's groups, then the runtime ones; a key has one value."""
+    fixed: tuple[Group, ...] = ()
+    if entry_type is not None and entry_type.groups:
+        fixed = render_pairs("group", entry_type.groups, values.texts, GROUP_VALUE_CHARS_MAX)
+    if not command.groups:
+        return fixed
+    merged = dict(fixed)
+    for key, value in command.groups:
+        if merged.setdefault(key, value) != value:
+            raise refused("group_conflict", key=key, one=merged[key], other=value)
+    if len(merged) > GROUPS_PER_ENTRY_MAX:
+        raise refused("ledger_entry_too_many_groups", count=len(merged), max=GROUPS_PER_ENTRY_MAX)
+    return tuple(merged.items())
+
+
+# --- Conditions -----------------------------------------------------------------------------------
+def _conditions(
+    command: AddLedgerEntry,
+    entry_type: EntryType | None,
+    view: LedgerView,
+    values: ParameterValues,
+) -> tuple[EntryCondition, ...]:
+    """The Schema's conditions, then the runtime ones."""
+    if (entry_type is None or not entry_type.conditions) and not command.conditions:
+        return ()
+    found: list[EntryCondition] = []
+    for template in () if entry_type is None else entry_type.conditions:
+        if template.repeated is None:
+            found.append(_typed_condition(view, template, values))
+        else:
+            for element in values.elements[template.repeated]:
+                found.append(_typed_condition(view, template, element))
+    for runtime in command.conditions:
+        account = resolve_account(view, runtime.account_path)
+        currency = line_currency(view, account, runtime.currency, values.texts)
+        for condition in runtime.conditions:
+            found.append(
+                EntryCondition(
+                    account.path, currency, condition.when, condition.scope, condition.bounds
+                )
+            )
+    if len(found) > CONDITIONS_PER_ENTRY_MAX:
+        raise refused(
+            "too_many_items", where="conditions", count=len(found), max=CONDITIONS_PER_ENTRY_MAX
+        )
+    return tuple(found)
+
+
+def _typed_condition(
+    view: LedgerView, template: ConditionTemplate, values: ParameterValues
+) -> EntryCondition:
+    account = resolve_account(view, template.path.render(values.texts))
+    asked = None
+    if template.currency is not None:
+        currency = template.currency.constant or template.currency.render(values.texts)
+        if isinstance(currency, str):
+            raise refused("invalid_currency", where=f"condition on {account.path}", detail=currency)
+        asked = currency.key
+    bounds = [
+        None if expression is None else expression.evaluate(values.amounts)
+        for expression in (template.eq, template.gte, template.lte)
+    ]
+    for bound in bounds:
+        if bound is not None and not in_int96(bound):
+            raise refused("amount_overflow", where=f"A bound of the condition on {account.path}")
+    currency_key = line_currency(view, account, asked, values.texts)
+    return EntryCondition(account.path, currency_key, template.when, template.scope, Bounds(*bounds))
+
+
+def _planned_conditions(
+    view: LedgerView, conditions: tuple[EntryCondition, ...], deltas: tuple[PlannedDelta, ...]
+) -> tuple[PlannedCondition, ...]:
+    """Each condition on the strong balance it is about, which the entry itself must move."""
+    if not conditions:
+        return ()
+    moved = {delta.key for delta in deltas}
+    planned: list[PlannedCondition] = []
+    for condition in conditions:
+        path = condition.account_path
+        account = resolve_account(view, path)
+        consistency = account.node.consistency
+        scope = condition.scope
+        strong = consistency.own_balance if scope == "own" else consistency.total_balance
+        if account.node.linked_account is not None:
+            raise refused("invalid_condition", path=path, detail="it is a Linked Ledger Account")
+        if not strong:
+            setting = "ownBalanceUpdates" if scope == "own" else "totalBalanceUpdates"
+            detail = f"consistencyConfig.{setting} of the account must be strong"
+            raise refused("invalid_condition", path=path, detail=detail)
+        key = BalanceKey(account.id, condition.currency, scope)
+        if key not in moved:
+            detail = f"no line of the entry posts {condition.currency} to the account"
+            raise refused("invalid_condition", path=path, detail=detail)
+        low, high = condition_range(condition.bounds)
+        planned.append(
+            PlannedCondition(key, condition.when == "pre", low, high, path, condition.bounds)
+        )
+    return tuple(planned)
+
+
+# --- What is written beside the entry -------------------------------------------------------------
+def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
+    """What the lines add to strong balances: own ones of the account, total ones on the way to the root."""
+    sums: dict[BalanceKey, int] = {}
+    paths: dict[BalanceKey, str] = {}
+    for draft in drafts:
+        assert draft.amount is not None
+        account = draft.account
+        if account.node.consistency.own_balance:
+            key = BalanceKey(account.id, draft.currency, "own")
+            sums[key] = sums.get(key, 0) + draft.amount
+            paths[key] = account.path
+        for total_id, path in account.totals:
+            key = BalanceKey(total_id, draft.currency, "total")
+            sums[key] = sums.get(key, 0) + draft.amount
+            paths[key] = path
+    for key, amount in sums.items():
+        if not in_int96(amount):
+            raise refused("amount_overflow", where=f"The sum of the lines on {paths[key]}")
+    return tuple([PlannedDelta(key, amount, paths[key]) for key, amount in sums.items()])
+
+
+def _new_accounts(
+    view: LedgerView, drafts: list[DraftLine], values: ParameterValues, now_ms: int
+) -> tuple[LedgerAccount, ...]:
+    """Template instances on the way to the lines' accounts that aren't known to stand."""
+    found: dict[str, LedgerAccount] = {}
+    for draft in drafts:
+        instances = draft.account.instances
+        if instances and view.known_account(instances[-1][0]) is None:
+            for account in instance_accounts(view, draft.account, values.texts, now_ms):
+                if view.known_account(account.id) is None:
+                    found[account.id] = account
+    return tuple(found.values())
+
+
+def instance_accounts(
+    view: LedgerView, account: ResolvedAccount, texts: dict[str, str], now_ms: int
+) -> list[LedgerAccount]:
+    """All template instances on the way to `account` and itself, as they would be created now."""
+    return [
+        build_account(view, resolve_account(view, step.path), texts, now_ms)
+        for _, step in account.instances
+    ]
+
+
+def build_account(
+    view: LedgerView, account: ResolvedAccount, texts: dict[str, str], now_ms: int
+) -> LedgerAccount:
+    """The account as it is created: a static one of the chart, or an instance filled in with `texts`."""
+    node = account.node
+    names = node.name.parameters if node.name is not None else ()
+    for name in names:
+        if name not in texts:
+            raise refused("missing_parameter", name=name, where=f"the name of {account.path}")
+    parent = account.steps[-2].path if len(account.steps) > 1 else None
+    return LedgerAccount(
+        id=account.id,
+        ledger_id=view.ledger.id,
+        workspace_id=view.ledger.workspace_id,
+        path=account.path,
+        ik=account.path,
+        name=node.key if node.name is None else node.name.render(texts),
+        type=node.type,
+        currency_mode=node.currency_mode,
+        currency=account_currency(view, account, texts),
+        parent_id=None if parent is None else identifiers.account_id(view.ledger.id, parent),
+        parent_path=parent,
+        created_ms=now_ms,
+        linked=_linked(account, texts),
+    )
+
+
+def _linked(
+    account: ResolvedAccount, texts: dict[str, str]
+) -> tuple[str | None, str | None] | None:
+    template = account.node.linked_account
+    if template is None:
+        return None
+    for name in template.parameters:
+        if name not in texts:
+            raise refused("missing_parameter", name=name, where=f"the link of {account.path}")
+    link = template.link_id or template.link_ik
+    external = template.external_id or template.id
+    return (
+        None if link is None else link.render(texts),
+        None if external is None else external.render(texts),
+    )
+
+
+def _listed(view: LedgerView, entry: LedgerEntry, drafts: list[DraftLine]) -> tuple[Item, ...]:
+    """Items of the strong lists that the entry and its lines stand in."""
+    found: list[Key] = []
+    if view.schema.entries_strong:
+        found.append(keys.strong_entry_listed(entry.ledger_id, entry.posted_ms, entry.id))
+    for index, draft in enumerate(drafts):
+        if draft.account.node.consistency.lines:
+            line_id = identifiers.line_id(entry.id, index)
+            found.append(keys.strong_line_listed(draft.account.id, entry.posted_ms, line_id))
+    return tuple([{"pk": key.pk, "sk": key.sk} for key in found])

@@ -1,0 +1,219 @@
+"""Lines of one entry: from the type's templates or from what was given at runtime. Raises RejectionError."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from shared.errors import RejectionError
+from shared.ledger.accounts import EQUATION_SIGN
+from shared.ledger.amounts import in_int96
+from shared.ledger.entries import Tag
+from shared.ledger.rejections import reject
+from shared.ledger.schemas import EntryType, LineTemplate, PairTemplate
+from shared.ledger.strings import safe_string_problem
+from shared.limits import TAG_VALUE_CHARS_MAX
+from write_service.commands import AddLedgerEntry
+from write_service.planning.parameters import ParameterValues, shown
+from write_service.planning.view import LedgerView, ResolvedAccount
+
+
+@dataclass(slots=True)
+class DraftLine:
+    """A line on its way: `amount` None means what balances the entry."""
+
+    account: ResolvedAccount
+    amount: int | None
+    currency: str
+    key: str | None
+    description: str | None
+    tags: tuple[Tag, ...]
+
+
+def refused(code: str, **values: object) -> RejectionError:
+    return RejectionError(reject(code, **values))
+
+
+def resolve_account(view: LedgerView, path: str) -> ResolvedAccount:
+    """The account at `path`."""
+    account = view.resolve(path)
+    if isinstance(account, str):
+        raise refused("invalid_account_path", path=shown(path), detail=account)
+    return account
+
+
+def postable(view: LedgerView, path: str) -> ResolvedAccount:
+    """The account at `path`, if addLedgerEntry may post to it."""
+    account = resolve_account(view, path)
+    if account.node.linked_account is not None:
+        raise refused("linked_account_needs_reconcile_tx", path=path)
+    if account.node.status != "active":
+        raise refused("ledger_account_disabled", path=path, status=account.node.status)
+    return account
+
+
+def account_currency(
+    view: LedgerView, account: ResolvedAccount, texts: Mapping[str, str]
+) -> str | None:
+    """Key of the account's only currency, or None when it is multi-currency.
+
+    An account that stands keeps its currency; a template's new instance gets it from the parameters.
+    """
+    template = account.node.currency
+    if account.node.currency_mode == "multi" or template is None:
+        return None
+    if template.constant is not None:
+        return template.constant.key
+    known = view.known_account(account.id)
+    if known is not None:
+        return known.currency
+    for name in template.parameters:
+        if name not in texts:
+            raise refused("missing_parameter", name=name, where=f"the currency of {account.path}")
+    currency = template.render(texts)
+    if isinstance(currency, str):
+        raise refused("invalid_currency", where=account.path, detail=currency)
+    return currency.key
+
+
+def line_currency(
+    view: LedgerView, account: ResolvedAccount, asked: str | None, texts: Mapping[str, str]
+) -> str:
+    """The line's currency: the account's, which a given one must equal."""
+    own = account_currency(view, account, texts)
+    if own is None:
+        if asked is None:
+            raise refused("missing_currency", where=account.path)
+        return asked
+    if asked is not None and asked != own:
+        detail = f"the account holds {own}, the line is in {asked}"
+        raise refused("invalid_currency", where=account.path, detail=detail)
+    return own
+
+
+def render_pairs(
+    kind: str, pairs: Iterable[PairTemplate], texts: Mapping[str, str], chars_max: int
+) -> tuple[tuple[str, str], ...]:
+    """Tags or groups of the Schema with their values filled in: SafeStrings."""
+    rendered = []
+    for key, template in pairs:
+        value = template.render(texts)
+        problem = safe_string_problem(value, chars_max)
+        if problem is not None:
+            raise refused(
+                "invalid_string", where=f"the value of the {kind} {key}", rule=problem, value=shown(value)
+            )
+        rendered.append((key, value))
+    return tuple(rendered)
+
+
+def typed_lines(
+    view: LedgerView, entry_type: EntryType, values: ParameterValues
+) -> list[DraftLine]:
+    """The type's lines, filled in; a repeated one once for each element."""
+    assert entry_type.lines is not None
+    drafts: list[DraftLine] = []
+    for template in entry_type.lines:
+        if template.repeated is None:
+            drafts.append(_typed_line(view, template, values))
+        else:
+            for element in values.elements[template.repeated]:
+                drafts.append(_typed_line(view, template, element))
+    return drafts
+
+
+def _typed_line(view: LedgerView, template: LineTemplate, values: ParameterValues) -> DraftLine:
+    account = postable(view, template.path.render(values.texts))
+    asked = None
+    if template.currency is not None:
+        currency = template.currency.constant or template.currency.render(values.texts)
+        if isinstance(currency, str):
+            raise refused("invalid_currency", where=f"line {template.key}", detail=currency)
+        asked = currency.key
+    amount = None
+    if template.amount is not None:
+        amount = template.amount.evaluate(values.amounts)
+    description = template.description
+    return DraftLine(
+        account=account,
+        amount=amount,
+        currency=line_currency(view, account, asked, values.texts),
+        key=template.key,
+        description=None if description is None else description.render(values.texts),
+        tags=render_pairs("tag", template.tags, values.texts, TAG_VALUE_CHARS_MAX)
+        if template.tags
+        else (),
+    )
+
+
+def runtime_lines(view: LedgerView, command: AddLedgerEntry) -> list[DraftLine]:
+    """The lines that came with the request."""
+    assert command.lines is not None
+    texts = {name: value for name, value in command.parameters.items() if isinstance(value, str)}
+    drafts: list[DraftLine] = []
+    keys: set[str] = set()
+    for place, line in enumerate(command.lines):
+        account = postable(view, line.account_path)
+        if line.amount is None:
+            raise refused("missing_amount", line=f"lines[{place}]")
+        if line.key is not None:
+            if line.key in keys:
+                raise refused("duplicate_line_key", key=line.key)
+            keys.add(line.key)
+        drafts.append(
+            DraftLine(
+                account=account,
+                amount=line.amount,
+                currency=line_currency(view, account, line.currency, texts),
+                key=line.key,
+                description=line.description,
+                tags=line.tags,
+            )
+        )
+    return drafts
+
+
+def balance_lines(drafts: list[DraftLine]) -> None:
+    """Fills in the line without an amount, then checks the accounting equation per currency."""
+    open_lines = [draft for draft in drafts if draft.amount is None]
+    if len(open_lines) > 1:
+        raise refused("missing_amount", line=open_lines[1].key)
+    sums: dict[str, int] = {}
+    for draft in drafts:
+        if draft.amount is not None:
+            if not in_int96(draft.amount):
+                raise refused("amount_overflow", where=f"The amount of the line on {draft.account.path}")
+            signed = EQUATION_SIGN[draft.account.node.type] * draft.amount
+            sums[draft.currency] = sums.get(draft.currency, 0) + signed
+    for draft in open_lines:
+        missing = -sums.get(draft.currency, 0) * EQUATION_SIGN[draft.account.node.type]
+        if not in_int96(missing):
+            raise refused("amount_overflow", where=f"The amount of the line on {draft.account.path}")
+        draft.amount = missing
+        sums[draft.currency] = 0
+    for currency in sorted(sums):
+        if sums[currency]:
+            detail = (
+                f"in {currency}, assets - liabilities - (income - expenses) is {sums[currency]}, not 0."
+            )
+            raise refused("invalid_entry_balance", detail=detail)
+
+
+def posted_lines(entry_type: EntryType | None, drafts: list[DraftLine]) -> list[DraftLine]:
+    """The lines as the type's `postLinesAs` wants them; if all are zero none is dropped."""
+    mode = "raw_lines" if entry_type is None else entry_type.post_lines_as
+    if mode == "raw_lines":
+        return drafts
+    if mode == "net_amounts":
+        drafts = _netted(drafts)
+    kept = [draft for draft in drafts if draft.amount]
+    return kept or drafts
+
+
+def _netted(drafts: list[DraftLine]) -> list[DraftLine]:
+    """One line for each account and currency; it keeps what the first of its lines said."""
+    by_account: dict[tuple[str, str], DraftLine] = {}
+    for draft in drafts:
+        held = by_account.setdefault((draft.account.path, draft.currency), draft)
+        if held is not draft:
+            assert held.amount is not None and draft.amount is not None
+            held.amount += draft.amount
+    return list(by_account.values())

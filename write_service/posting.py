@@ -1,0 +1,132 @@
+"""Posting: command -> prefetch -> plan -> commit, and the plans of one atomic batch as one member."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shared.clock import Clock
+from shared.errors import RejectionError
+from shared.ledger import identifiers
+from shared.ledger.entries import LedgerEntry
+from shared.ledger.rejections import Rejection, reject
+from shared.limits import COMMIT_BATCH_BYTES_MAX, TRANSACT_ITEMS_MAX
+from shared.store import keys
+from shared.store.catalog import Catalog
+from shared.store.items import entry_from_item
+from shared.store.table import Table
+from write_service.commands import AddLedgerEntry
+from write_service.committer import Committer
+from write_service.outcomes import places
+from write_service.packing import UPDATE_BYTES, contradiction, items_needed
+from write_service.planning.entries import plan_entry
+from write_service.plans import Committed, EntryPlan, Member, Outcome, Rejected
+from write_service.prefetch import Prefetcher
+
+
+@dataclass(frozen=True, slots=True)
+class WriteServices:
+    """What mutations work with; made once by the composition root."""
+
+    table: Table
+    catalog: Catalog
+    clock: Clock
+    prefetcher: Prefetcher
+    committer: Committer
+    new_token: Callable[[], str]  # fresh ClientRequestTokens, unique among all processes
+
+
+async def plan(services: WriteServices, command: AddLedgerEntry) -> EntryPlan | Rejection:
+    """The plan of one entry, after the reads that it needs (none when warm)."""
+    prefetcher = services.prefetcher
+    try:
+        ledger = await prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
+        view = await prefetcher.view(ledger)
+    except RejectionError as error:
+        return error.rejection
+    await prefetcher.learn_currencies(command, view)
+    return plan_entry(command, view, services.clock.now_ms())
+
+
+async def post_entry(services: WriteServices, command: AddLedgerEntry) -> Outcome:
+    """Posts one entry: an answer comes only after DynamoDB has it."""
+    planned = await plan(services, command)
+    if isinstance(planned, EntryPlan):
+        member = Member((planned,))
+        refused = _too_large(member.plans) or _contradicted(member)
+        if refused is None:
+            return await services.committer.commit(member)
+        planned = refused
+    standing = await _standing(services, command)
+    if standing is not None:
+        return Committed(((standing, True),))
+    return Rejected(((0, planned),))
+
+
+async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) -> Outcome:
+    """Posts all entries or none, in one transaction; each refused entry is told.
+
+    Entries that stand already are replays and don't count for or against the rest.
+    """
+    plans: list[EntryPlan] = []
+    replays: list[tuple[int, LedgerEntry]] = []
+    rejections: list[tuple[int, Rejection]] = []
+    seen: set[str] = set()
+    for place, command in enumerate(commands):
+        planned = await plan(services, command)
+        if isinstance(planned, EntryPlan):
+            if planned.entry.id in seen:
+                duplicate = reject("ledger_entry_batch_duplicate_ik", ik=command.ik)
+                rejections.append((place, duplicate))
+            seen.add(planned.entry.id)
+            plans.append(planned)
+            continue
+        standing = await _standing(services, command)
+        if standing is None:
+            rejections.append((place, planned))
+        else:
+            replays.append((place, standing))
+    if rejections:
+        return Rejected(tuple(rejections))
+    if not plans:
+        return Committed(tuple([(entry, True) for _, entry in replays]))
+    too_large = _too_large(plans)
+    if too_large is not None:
+        return Rejected(((0, too_large),))
+    member = Member(tuple(plans), tuple(replays))
+    contradicted = contradiction(member)
+    if contradicted is not None:
+        place = places(member)[contradicted]
+        return Rejected(((place, _contradictory(plans[contradicted])),))
+    return await services.committer.commit(member)
+
+
+def _contradicted(member: Member) -> Rejection | None:
+    return None if contradiction(member) is None else _contradictory(member.plans[0])
+
+
+def _contradictory(plan: EntryPlan) -> Rejection:
+    """Conditions that no balance could meet."""
+    detail = "together with the other conditions, no balance could meet it"
+    path = plan.conditions[0].account_path if plan.conditions else plan.deltas[0].account_path
+    return reject("invalid_condition", path=path, detail=detail)
+
+
+def _too_large(plans: Sequence[EntryPlan]) -> Rejection | None:
+    """What can't be one transaction is refused before it is queued."""
+    count = items_needed(plans)
+    size = sum(plan.item_bytes for plan in plans)
+    if count > TRANSACT_ITEMS_MAX:
+        return reject("ledger_entry_batch_too_large", count=count, max=TRANSACT_ITEMS_MAX)
+    if size + count * UPDATE_BYTES * 2 > COMMIT_BATCH_BYTES_MAX:
+        return reject("entry_too_large", bytes=size, max=COMMIT_BATCH_BYTES_MAX)
+    return None
+
+
+async def _standing(services: WriteServices, command: AddLedgerEntry) -> LedgerEntry | None:
+    """The entry that was posted with this ik before: a replay is answered whatever the body says now."""
+    try:
+        ledger = await services.prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
+    except RejectionError:
+        return None
+    key = keys.entry(identifiers.entry_id(ledger.id, command.ik, 1))
+    item = await services.table.get(key, consistent=True)
+    return None if item is None else entry_from_item(item)
