@@ -27,6 +27,7 @@ $(SETUP): requirements.lock pyproject.toml
 	@touch $@
 
 setup: $(SETUP) ## Make .venv with the locked packages
+	@echo "$(VENV) is ready"
 
 run: $(SETUP) ## Start the engines and the services; prints how to connect; Ctrl-C stops it
 	@exec $(BIN)/python -m infra.local.run

@@ -157,8 +157,10 @@ class Quarantine:
     # --- Retrying ---------------------------------------------------------------------------------
     async def retry(self, aside: Aside, index: Index | None, catalog: Catalog) -> str | None:
         """Applies it after all and removes it. None when that worked, otherwise why it stays."""
-        if aside.kind == "deltas":
-            return await self._retry_deltas(aside)
+        if aside.projector == BALANCES:
+            deltas = await self.as_deltas(aside, catalog)
+            return "still can't be counted" if deltas is None else await self._retry_deltas(deltas)
+        assert index is not None
         item = await self._table.get(
             Key(TableName.LEDGER, aside.body["pk"], aside.body["sk"]), consistent=True
         )
@@ -166,10 +168,7 @@ class Quarantine:
             thing = None if item is None else _thing_of(item)
         except UNREADABLE as error:
             return f"still can't be read: {type(error).__name__}: {error}"
-        if aside.projector == SEARCH:
-            assert index is not None
-            return await self._retry_documents(aside, thing, index)
-        return await self._retry_entry(aside, thing, catalog)
+        return await self._retry_documents(aside, thing, index)
 
     async def _retry_documents(
         self, aside: Aside, thing: LedgerEntry | LedgerAccount | None, index: Index
@@ -181,23 +180,31 @@ class Quarantine:
         await self._table.write(Delete(aside.key))
         return None
 
-    async def _retry_entry(
-        self, aside: Aside, thing: LedgerEntry | LedgerAccount | None, catalog: Catalog
-    ) -> str | None:
+    async def as_deltas(self, aside: Aside, catalog: Catalog) -> Aside | None:
+        """The sums that a thing of the balances projector stands for; a record is turned into them for good.
+
+        None when the record still can't be read, or moves nothing.
+        """
+        if aside.kind == "deltas":
+            return aside
+        item = await self._table.get(
+            Key(TableName.LEDGER, aside.body["pk"], aside.body["sk"]), consistent=True
+        )
+        try:
+            thing = None if item is None else _thing_of(item)
+        except UNREADABLE:
+            return None
         if not isinstance(thing, LedgerEntry):
-            await self._table.write(Delete(aside.key))  # nothing else moves a history
             return None
         offset = await catalog.utc_offset_minutes(thing.ledger_id)
         if offset is None:
-            return f"the ledger {thing.ledger_id} is not there"
+            return None
         updates = project_rollups([thing], {thing.ledger_id: offset})
         deltas = deltas_aside(aside.sequence, updates, aside.reason, aside.at_ms)
         turned = replace(deltas, sequence=aside.sequence)
-        old_body = aside.put().item["b"]
-        answer = await self._table.write(replace(turned.put(), guards=(Is("b", old_body),)))
-        if isinstance(answer, GuardFailed):
-            return "somebody else retries it"
-        return await self._retry_deltas(turned)
+        guards = (Is("b", aside.put().item["b"]),)
+        answer = await self._table.write(replace(turned.put(), guards=guards))
+        return None if isinstance(answer, GuardFailed) else turned
 
     async def _retry_deltas(self, aside: Aside) -> str | None:
         """Adds what one batch can take, in the batch that leaves the rest; and again until nothing is left."""

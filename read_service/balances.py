@@ -5,10 +5,11 @@
     eventual, at a day/hour     history head, the month's hours  two items, whatever the history
     change in a period          the same                         one or two items
     strong                      own or total running sum         one item
-    plural forms                the same for each currency       one Query, and the months' hours
+    plural forms                the same for each currency       where the Schema says which; else
+                                                                 one Query, and the months' hours
 
-Everything that is asked of any account in one tick goes out in one BatchGetItem. Own counts the account's
-lines, child those of its descendants, total both. Amounts are minor units.
+Everything that is asked of any account in one tick goes out in one BatchGetItem. Own counts the
+account's lines, child those of its descendants, total both. Amounts are minor units.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from read_service.connections import PageInfo
+from read_service.context import RequestContext
+from read_service.lists import WHOLE, Arguments, Page, page_of_all, read_page, whole
+from read_service.lookups import Account, chart_node, known_account, whole_account
 from shared.errors import RejectionError, StoreUnavailable
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount
@@ -30,19 +35,12 @@ from shared.ledger.periods import (
 )
 from shared.ledger.rejections import reject
 from shared.limits import (
-    CURRENCIES_PER_ACCOUNT_MAX,
     DURING_GRANULES_MAX,
     TORN_READS_MAX,
 )
 from shared.store import keys
 from shared.store.items import strong_balance
-from shared.store.table import Item, Key, TableName
-
-from read_service.connections import PageArguments
-from read_service.context import RequestContext
-from read_service.lists import Arguments, Page, page_of_walk, read_page, whole
-from read_service.lookups import Account, known_account, ledger_of, whole_account
-from read_service.walks import Partition, walk
+from shared.store.table import Item, Key
 
 Scope = Literal["own", "child", "total"]
 Mode = Literal["strong", "eventual", "use_account"]
@@ -83,6 +81,7 @@ class DuringPage:
     start_time: FirstMoment
     end_time: LastMoment
     granularity: Granularity
+    page_info: PageInfo = WHOLE
 
 
 @lru_cache(maxsize=10_000)
@@ -140,73 +139,62 @@ class BalanceReader:
 
     # --- All currencies ---------------------------------------------------------------------------
     async def balances(self, scope: Scope, account: Account, arguments: Arguments) -> Page:
-        """The balances of all currencies that the account has seen, by currency. Raises RejectionError."""
+        """The balances in all currencies that the account has seen. Raises RejectionError."""
         at: LastMoment | None = arguments.get("at")
         is_strong = await self._is_strong(scope, account, arguments.get("consistencyMode"), at)
-        account_id = account.id
-        digest, page = read_page(f"LedgerAccount.{scope}Balances", account_id, arguments)
-        partition = Partition(
-            TableName.BALANCES,
-            keys.balances_of(account_id),
-            prefix=_STRONG_PREFIX[scope] if is_strong else _HEADS,
-            consistent=is_strong,
-        )
-
-        async def strong_amounts(items: Sequence[Item]) -> list[CurrencyAmount | None]:
-            return [CurrencyAmount(strong_balance(item), _currency_of(item)) for item in items]
-
-        async def amounts(heads: Sequence[Item]) -> list[CurrencyAmount | None]:
-            return await self._amounts(scope, account_id, heads, at)
-
-        hydrate = strong_amounts if is_strong else amounts
-        walked = await walk(self._context.table, partition, page, hydrate, filtered=False)
-        return page_of_walk(digest, page, walked)
+        digest, page = read_page(f"LedgerAccount.{scope}Balances", account.id, arguments)
+        if is_strong:
+            found = await self._strong_items(scope, account)
+            amounts = [CurrencyAmount(strong_balance(each), _currency_of(each)) for each in found]
+        else:
+            amounts = await self._amounts(scope, account, at)
+        return page_of_all(digest, page, [(amount.currency, amount) for amount in amounts])
 
     async def changes(self, scope: Scope, account: Account, arguments: Arguments) -> Page:
-        """The changes in `period` of all currencies that the account has seen. Raises RejectionError."""
-        period: Period = arguments["period"]
-        account_id = account.id
-        partition = Partition(
-            TableName.BALANCES, keys.balances_of(account_id), prefix=_HEADS, consistent=False
-        )
+        """The changes in `period`, in all currencies that the account has seen."""
+        return whole(await self._amounts(scope, account, arguments["period"]))
 
-        async def amounts(heads: Sequence[Item]) -> list[CurrencyAmount | None]:
-            return await self._amounts(scope, account_id, heads, period)
-
-        everything = PageArguments(CURRENCIES_PER_ACCOUNT_MAX)
-        walked = await walk(self._context.table, partition, everything, amounts, filtered=False)
-        if walked.more:
-            raise RejectionError(
-                reject(
-                    "too_many_items",
-                    where="The Ledger Account",
-                    count=f"more than {CURRENCIES_PER_ACCOUNT_MAX} currencies",
-                    max=CURRENCIES_PER_ACCOUNT_MAX,
-                )
-            )
-        return whole(walked.nodes)
-
-    async def _amounts(
-        self, scope: Scope, account_id: str, heads: Sequence[Item], span: Span
-    ) -> list[CurrencyAmount | None]:
-        """One amount for each history head; None where the scope never had a line in the currency."""
-        month_items = await self._month_items(account_id, heads, span)
-        amounts: list[CurrencyAmount | None] = []
+    async def _amounts(self, scope: Scope, account: Account, span: Span) -> list[CurrencyAmount]:
+        """By currency; those in which the scope has no line are left out."""
+        heads = await self._heads(scope, account)
+        heads = [head for head in heads if any(name in head for name in _SCOPE_ATTRIBUTES[scope])]
+        month_items = await self._month_items(account.id, heads, span)
+        amounts = []
         for head, month_item in zip(heads, month_items, strict=True):
             currency = _currency_of(head)
-            if not any(name in head for name in _SCOPE_ATTRIBUTES[scope]):
-                amounts.append(None)
-                continue
-            read_head, read_month = head, month_item
+            pair: tuple[Item | None, Item | None] = (head, month_item)
             month = history.month_item_needed(span)
             if month is not None and history.is_torn(head, month_item, month):
-                read_head, read_month = await self._untorn(account_id, currency, month)  # type: ignore[assignment]
+                pair = await self._untorn(account.id, currency, month)
             if isinstance(span, Period):
-                sums = history.change_in(read_head, read_month, span)
+                sums = history.change_in(*pair, span)
             else:
-                sums = history.balance_at(read_head, read_month, span)
+                sums = history.balance_at(*pair, span)
             amounts.append(CurrencyAmount(_of_scope(sums, scope), currency))
         return amounts
+
+    async def _heads(self, scope: Scope, account: Account) -> list[Item]:
+        """The account's history heads, by currency: fetched by key where the Schema says which."""
+        context = self._context
+        possible = await self._possible_currencies(scope, await self._known(account))
+        if possible is None:
+            return await context.partition(keys.balances_of(account.id), _HEADS, consistent=False)
+        load = context.eventual_items.load
+        loading = [load(keys.history_head(account.id, each)) for each in sorted(possible)]
+        found = [await each for each in loading]
+        return [head for head in found if head is not None]
+
+    async def _strong_items(self, scope: Scope, account: Account) -> list[Item]:
+        """The account's strong balances, by currency."""
+        context = self._context
+        possible = await self._possible_currencies(scope, await self._known(account))
+        if possible is None:
+            prefix = _STRONG_PREFIX[scope]
+            return await context.partition(keys.balances_of(account.id), prefix, consistent=True)
+        key_of = keys.strong_own if scope == "own" else keys.strong_total
+        loading = [context.items.load(key_of(account.id, each)) for each in sorted(possible)]
+        found = [await each for each in loading]
+        return [item for item in found if item is not None]
 
     async def _month_items(
         self, account_id: str, heads: Sequence[Item], span: Span
@@ -293,28 +281,17 @@ class BalanceReader:
         return True
 
     async def _keeps_strong(self, scope: Scope, account: Account) -> bool:
-        node = await self._node(account)
+        node = await chart_node(self._context, account)
         if node is None:
             return False
         consistency = node.consistency
         return consistency.own_balance if scope == "own" else consistency.total_balance
 
-    async def _node(self, account: Account) -> AccountNode | None:
-        """The account in the chart of its ledger's Schema; None without one."""
-        ledger = await ledger_of(self._context, account.ledger_id)
-        schema = await self._context.schema_of(ledger)
-        if schema is None:
-            return None
-        resolved = schema.chart.resolve(account.path)
-        return None if isinstance(resolved, str) else resolved.node
-
     async def _currency(
         self, scope: Scope, account: Account, match: Mapping[str, Any] | None
     ) -> str:
-        """Key of the currency to read. Raises RejectionError when it is missing or can't be held."""
-        known = known_account(self._context, account)
-        if known is None:
-            known = await whole_account(self._context, account)
+        """Key of the currency to read. Raises RejectionError when it is missing or doesn't fit."""
+        known = await self._known(account)
         possible = await self._possible_currencies(scope, known)
         if match is None:
             if possible is not None and len(possible) == 1:
@@ -330,6 +307,11 @@ class BalanceReader:
             raise RejectionError(reject("invalid_currency", where="currency", detail=detail))
         return given.key
 
+    async def _known(self, account: Account) -> LedgerAccount:
+        """The account, right in all but its name."""
+        known = known_account(self._context, account)
+        return await whole_account(self._context, account) if known is None else known
+
     async def _possible_currencies(
         self, scope: Scope, account: LedgerAccount
     ) -> frozenset[str] | None:
@@ -340,7 +322,7 @@ class BalanceReader:
         own = frozenset((account.currency,))
         if scope == "own":
             return own
-        node = await self._node(account)
+        node = await chart_node(self._context, account)
         below = frozenset[str]() if node is None else descendant_currencies(node)
         return None if below is None else own | below
 
@@ -406,7 +388,8 @@ def _granule_changes(
     changes = []
     for granule in granules:
         buckets = granule.buckets()
-        assert buckets.first_hour is not None and buckets.last_hour is not None
+        assert buckets.first_hour is not None
+        assert buckets.last_hour is not None
         within = range(buckets.first_hour, buckets.last_hour + 1)
         sums = [hours.get((buckets.first_month, hour), nothing) for hour in within]
         changes.append(sum(_of_scope(each, scope) for each in sums))

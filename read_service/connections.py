@@ -1,12 +1,13 @@
 """Pages of lists: opaque cursors, page arguments, PageInfo. Pure.
 
-    first/last/after/before ──page_arguments──► PageArguments ──► a search, or a query of the table
-    positions of the page's first and last node ──page_info──► PageInfo with the cursors of its neighbours
+    first, last, after, before ──page_arguments──► PageArguments ──► a search or a table's query
+    positions of the first and last node ──page_info──► PageInfo, cursors of the neighbouring pages
 
-A cursor is one version digit, the page size, the time that the page covered and a position, behind a
-digest of these and of the list (its name, its owner, its filter): a cursor of another list, of another
-filter, or changed on its way is refused. The digest is no secret. A forged cursor can only name a position
-in a list that its bearer may read anyway: whose list it is never comes from the cursor.
+A cursor is one version digit, the page size, the time that the page covered and a position, behind
+a digest of these and of the list (its name, its owner, its filter): a cursor of another list, of
+another filter, or changed on its way is refused. The digest is no secret. A forged cursor can only
+name a position in a list that its bearer may read anyway: whose list it is never comes from the
+cursor.
 """
 
 import json
@@ -27,7 +28,7 @@ _DIGEST_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class PageArguments:
-    """Which page is asked: past `after`, up to `before`, the last one (`from_end`), or the first."""
+    """Which page: past `after`, up to `before`, the last one (`from_end`), or else the first."""
 
     size: int
     after: str | None = None  # a position
@@ -57,7 +58,10 @@ def list_digest(name: str, owner: str, filter_set: Mapping[str, Any] | None = No
     Members that are null count as absent, so spelling a filter out with nulls keeps its cursors.
     """
     canonical = json.dumps(
-        [name, owner, _without_nulls(filter_set)], sort_keys=True, separators=(",", ":"), default=repr
+        [name, owner, _without_nulls(filter_set)],
+        sort_keys=True,
+        separators=(",", ":"),
+        default=repr,
     )
     return blake2b(canonical.encode(), digest_size=16, person=b"list").digest()
 
@@ -80,9 +84,9 @@ def page_arguments(
 ) -> PageArguments | Rejection:
     """Reads a list field's four arguments; None is absent.
 
-    A cursor says which way: `after` the next page, `before` the previous one, whether `first`, `last` or
-    neither stands beside it. It also brings the page size: another one is refused, none keeps it. Without a
-    cursor `first` begins at the list's start and `last` ends at its end.
+    A cursor says which way: `after` the next page, `before` the previous one, whether `first`,
+    `last` or neither stands beside it. It also brings the page size: another one is refused, none
+    keeps it. Without a cursor `first` begins at the list's start and `last` ends at its end.
     """
     if first is not None and last is not None:
         return reject("bad_request", detail="Give first or last, not both.")
@@ -116,8 +120,8 @@ def page_info(
 ) -> PageInfo:
     """PageInfo of a page that was read with `page`; the positions are None when it holds no node.
 
-    `more` says whether nodes follow in the direction of reading. On the side that a cursor came from there is
-    a page: the one with the cursor's own node.
+    `more` says whether nodes follow in the direction of reading. On the side that a cursor came
+    from there is a page: the one with the cursor's own node.
     """
     assert (first_position is None) == (last_position is None)
     assert first_position is not None or not more
@@ -126,8 +130,8 @@ def page_info(
     else:
         has_next, has_previous = more, page.after is not None
     if last_position is None or first_position is None:
-        # Nothing here any more: after the start is the page with `before`'s node, and a blank follows
-        # `after`'s node before any other.
+        # Nothing here any more: after the start is the page with `before`'s node, and a blank
+        # follows `after`'s node before any other.
         first_position = (page.after or "") + " "
         last_position = ""
         span_ms = page.span_ms
@@ -143,10 +147,10 @@ def page_info(
 
 def _span_ms(first_position: str, last_position: str) -> int | None:
     newest, oldest = position_ms(first_position), position_ms(last_position)
-    return None if newest is None or oldest is None else newest - oldest
+    return None if newest is None or oldest is None else max(0, newest - oldest)
 
 
-# --- Cursors ----------------------------------------------------------------------------------------
+# --- Cursors --------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Cursor:
     size: int

@@ -2,20 +2,27 @@
 
     resolver ──► RequestContext ─┬─ items(consistent)  one tick's keys = one BatchGetItem
                                  ├─ searches           one tick's lists = one _msearch
-                                 └─ catalog            ledgers' heads, Schemas, known accounts: the process's
+                                 ├─ partition          a Query, whoever asks for it
+                                 └─ catalog            ledgers, Schemas, accounts: the process's
 
-Both tiers use it as GraphQL's context value; the write tier's mutations prime it with what they have just
-written, so that their own selections read their write. One event loop, one request: no locks.
+Both tiers use it as GraphQL's context value; the write tier's mutations prime it with what they
+have just written, so that their own selections read their write. One loop, one request: no locks.
 """
 
+from asyncio import Future, ensure_future, shield
 from collections.abc import Sequence
+from urllib.parse import quote
 
+from read_service.searches import SearchLoader
 from shared.auth import Principal
 from shared.clock import Clock
+from shared.errors import RejectionError
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion
+from shared.ledger.rejections import reject
 from shared.ledger.schemas import Schema
+from shared.limits import CURRENCIES_PER_ACCOUNT_MAX
 from shared.search.index import Index
 from shared.settings import Settings
 from shared.store.catalog import Catalog
@@ -23,19 +30,18 @@ from shared.store.items import account_from_item, entry_from_item
 from shared.store.keys import account as account_key
 from shared.store.keys import entry as entry_key
 from shared.store.loaders import KeyLoader
-from shared.store.table import Table
-
-from read_service.searches import SearchLoader
+from shared.store.table import Item, Table, TableName
 
 
 class RequestContext:
-    """GraphQL's context value. The write tier may derive from it to add what only mutations need."""
+    """GraphQL's context value. The write tier may derive from it to add what mutations need."""
 
     __slots__ = (
         "_accounts",
         "_consistent",
         "_entries",
         "_eventual",
+        "_partitions",
         "_schema_heads",
         "_schema_versions",
         "_searches",
@@ -71,6 +77,7 @@ class RequestContext:
         self._eventual: KeyLoader | None = None
         self._consistent: KeyLoader | None = None
         self._searches: SearchLoader | None = None
+        self._partitions: dict[tuple[str, str, bool], Future[list[Item]]] = {}
         self._entries: dict[str, LedgerEntry] = {}
         self._accounts: dict[str, LedgerAccount] = {}
         self._schema_heads: dict[str, SchemaHead] = {}
@@ -119,6 +126,34 @@ class RequestContext:
 
     def primed_schema_version(self, key: str, version: int) -> SchemaVersion | None:
         return self._schema_versions.get((key, version))
+
+    # --- Parts of a partition ---------------------------------------------------------------------
+    async def partition(self, pk: str, prefix: str, *, consistent: bool) -> list[Item]:
+        """All items of `balances` under `pk` and `prefix`: one Query for all who ask."""
+        asked = (pk, prefix, consistent)
+        reading = self._partitions.get(asked)
+        if reading is None:
+            reading = self._partitions[asked] = ensure_future(self._read_partition(*asked))
+        return await shield(reading)
+
+    async def _read_partition(self, pk: str, prefix: str, consistent: bool) -> list[Item]:
+        items: list[Item] = []
+        after: str | None = None
+        while len(items) <= CURRENCIES_PER_ACCOUNT_MAX:
+            page = await self.table.query(
+                TableName.BALANCES,
+                pk,
+                prefix=prefix,
+                after=after,
+                limit=CURRENCIES_PER_ACCOUNT_MAX + 1,
+                consistent=consistent,
+            )
+            items += page.items
+            if page.next_key is None:
+                return items
+            after = page.next_key[1]
+        where, limit = "The Ledger Account's list of currencies", CURRENCIES_PER_ACCOUNT_MAX
+        raise RejectionError(reject("too_many_items", where=where, count="more", max=limit))
 
     # --- Values by id -----------------------------------------------------------------------------
     async def entry(self, entry_id: str) -> LedgerEntry | None:
@@ -182,4 +217,4 @@ class RequestContext:
     def dashboard_url(self, *parts: str) -> str:
         """Where the dashboard shows a thing."""
         prefix = self.settings.dashboard_url or self.settings.public_url
-        return "/".join([prefix.rstrip("/"), *parts])
+        return "/".join([prefix.rstrip("/"), *[quote(part, safe="") for part in parts]])

@@ -1,10 +1,11 @@
 """Filter sets of lists -> clauses of a search, or the reason why the filter can't be used. Pure.
 
-Every member of a filter set, and every operator inside a member, narrows the list further (AND); lists
-inside an operator widen it (OR), except `all`. A null counts as absent. What an absent value means: an
-entry without a type is no `type.equalTo` and every `type.notEqualTo`.
+Every member of a filter set, and every operator inside a member, narrows the list further (AND);
+lists inside an operator widen it (OR), except `all`. A null counts as absent. What an absent
+value means: an entry without a type is no `type.equalTo` and every `type.notEqualTo`.
 
-Scalars are read already: a DateTime is milliseconds, a Date a day since the epoch, a PeriodFilter a Period.
+Scalars are read already: a DateTime is milliseconds, a Date a day since the epoch, a PeriodFilter
+a Period.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -48,8 +49,8 @@ FilterSet = Mapping[str, Any]
 class ListFilter:
     """What of a list is wanted.
 
-    `account_id` is set when a ledger's lines are narrowed to one account: then the account's own list of
-    lines is the same, and cheaper to read.
+    `account_id` is set when a ledger's lines are narrowed to one account: then the account's own
+    list of lines is the same, and cheaper to read.
     """
 
     clauses: tuple[Clause, ...]
@@ -81,7 +82,8 @@ def groups_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFilter | 
     return _collected(_groups, filter_set, ledger)
 
 
-# What a list's owner adds to its filter ---------------------------------------------------------------
+# What a list's owner adds to its filter
+# ---------------------------------------------------------------
 def in_group(key: str, value: str) -> Clause:
     """Entries of a group."""
     return Term("groups", pair_term(key, value))
@@ -97,7 +99,7 @@ def children_of(account: str) -> Clause:
     return Term("parent", account)
 
 
-# --- The filter sets ----------------------------------------------------------------------------------
+# --- The filter sets ------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Member:
     """One member of a filter set, with what is needed to say where something is wrong."""
@@ -136,7 +138,7 @@ def _read(given: FilterSet, readers: Mapping[str, _Reader], ledger: Ledger) -> l
 
 
 def _visibility(given: FilterSet) -> list[Clause]:
-    """Reversed and reversing entries are left out unless the filter asks for them, one way or another."""
+    """Reversed and reversing entries are left out unless the filter asks for them."""
     asked = given.get("showHidden") or given.get("isReversal") or given.get("isReversed")
     return [] if asked else [Not(Term("flags", HIDDEN))]
 
@@ -173,7 +175,9 @@ def _only_account(given: FilterSet, ledger: Ledger) -> str | None:
 def _account_lines(given: FilterSet, ledger: Ledger) -> ListFilter:
     for name in ("ledgerAccount", "path"):
         if name in given:
-            raise _Member(name, None, ledger).refuse("LedgerAccount.lines is of one account already")
+            raise _Member(name, None, ledger).refuse(
+                "LedgerAccount.lines is of one account already"
+            )
     clauses = _read(given, _LINE_MEMBERS, ledger)
     return ListFilter((*clauses, *_visibility(given)))
 
@@ -186,10 +190,10 @@ def _groups(given: FilterSet, ledger: Ledger) -> ListFilter:
     return ListFilter(tuple(_read(given, _GROUP_MEMBERS, ledger)))
 
 
-# --- Members ------------------------------------------------------------------------------------------
+# --- Members --------------------------------------------------------------------------------------
 def _text(member: _Member, text: str) -> str:
     """Text that documents can hold: NUL separates in keywords, a lone surrogate is no character."""
-    if NUL in text or not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
+    if NUL in text or (not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text)):
         raise member.refuse("a text holds a character that no value can have")
     return text
 
@@ -229,10 +233,16 @@ def _type_version(member: _Member) -> list[Clause]:
     """typeVersion: a StringFilter on a number, so `"01"` is 1 and `"x"` is refused."""
     given: dict[str, Any] = {}
     for operator, value in _given(member.value).items():
-        values = [value] if isinstance(value, str) else _bounded(member, operator, value, FILTER_LIST_MAX)
+        values = (
+            [value]
+            if isinstance(value, str)
+            else _bounded(member, operator, value, FILTER_LIST_MAX)
+        )
         for text in values:
             if not text.isascii() or not text.isdigit() or len(text) > 10:
-                raise member.refuse(f"{text[:40]!r} is not a version, a whole number of at most 10 digits")
+                raise member.refuse(
+                    f"{text[:40]!r} is not a version, a whole number of at most 10 digits"
+                )
         numbers = tuple([int(text) for text in values])
         given[operator] = Terms("type_version", numbers)
     return [Not(c) if operator.startswith("not") else c for operator, c in given.items()]
@@ -290,7 +300,9 @@ def _pair_filter(field: str) -> _Reader:
     def term(member: _Member, pair: Mapping[str, str]) -> str:
         return pair_term(_text(member, pair["key"]), _text(member, pair["value"]))
 
-    def terms(member: _Member, operator: str, pairs: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    def terms(
+        member: _Member, operator: str, pairs: Sequence[Mapping[str, str]]
+    ) -> tuple[str, ...]:
         return tuple([term(member, p) for p in _bounded(member, operator, pairs, FILTER_LIST_MAX)])
 
     def read(member: _Member) -> list[Clause]:
@@ -342,7 +354,7 @@ def _currency_filter(member: _Member) -> list[Clause]:
     return clauses
 
 
-# --- What is named by a match input -------------------------------------------------------------------
+# --- What is named by a match input ---------------------------------------------------------------
 def _same_ledger(member: _Member, match: Mapping[str, Any]) -> None:
     """A match input may repeat the list's Ledger; it can't name another."""
     ledger = _given(match.get("ledger"))
@@ -418,13 +430,15 @@ def _external_account_filter(member: _Member) -> list[Clause]:
             given = {name: _text(member, text) for name, text in _given(match).items()}
             named = given.get("id", given.get("externalId"))
             if named is None:
-                raise member.refuse("an External Account is named by its id, or by externalId and linkId")
+                raise member.refuse(
+                    "an External Account is named by its id, or by externalId and linkId"
+                )
             terms.append(linked_terms(given.get("linkId"), named)[-1])
         clauses.append(Terms("external_account", tuple(terms)))
     return clauses
 
 
-# --- Paths --------------------------------------------------------------------------------------------
+# --- Paths ----------------------------------------------------------------------------------------
 def _path_filter(pattern_clauses: Callable[[_Member, str], list[Clause]]) -> _Reader:
     """StringMatchFilter on a path; how a pattern is matched differs between accounts and lines."""
 

@@ -1,22 +1,36 @@
 """Every list: where it is read, in which order, what may be asked of it.
 
-    list                                       read from          order               one page costs
-    Ledger.ledgerEntries, group, account       Elasticsearch      posted, newest      one search on one shard
-    Ledger.lines, LedgerAccount.lines          Elasticsearch      posted, newest      one search on one shard
-    Ledger.ledgerAccounts, childLedgerAccounts Elasticsearch      created, newest     one search on one shard
-    the first two where the Schema wants it    DynamoDB, strong   posted, newest      a Query and its entries
-    ledgers, schemas, Schema.ledgers           DynamoDB           created, newest     a Query and its things
-    Schema.versions                            DynamoDB           version, newest     a Query
+    list                                        read from      newest by  a page costs
+    Ledger.ledgerEntries, groups', accounts'    Elasticsearch  posted     one search on one shard
+    Ledger.lines, LedgerAccount.lines           Elasticsearch  posted     one search on one shard
+    Ledger.ledgerAccounts, childLedgerAccounts  Elasticsearch  created    one search on one shard
+    entries, lines where the Schema says so     DynamoDB       posted     a Query, and its entries
+    ledgers, schemas, Schema.ledgers            DynamoDB       created    a Query, and its ledgers
+    Schema.versions                             DynamoDB       version    a Query
 
-A list is never half of one engine and half of the other. Search hits carry whole values, so a page of
-entries with lines, accounts and tags reads nothing else. Filters of strong lists are judged by the same
-clauses on the same document as in the search index.
+A list is never half of one engine and half of the other. Search hits carry whole values, so a page
+of entries with lines, accounts and tags reads nothing else. Filters of strong lists are judged by
+the same clauses on the same document as in the search index.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from read_service.connections import PageArguments, PageInfo, list_digest, page_arguments, page_info
+from read_service.context import RequestContext
+from read_service.filters import (
+    ListFilter,
+    account_lines_filter,
+    accounts_filter,
+    children_of,
+    entries_filter,
+    in_group,
+    ledger_lines_filter,
+    touching_account,
+)
+from read_service.lookups import Account, SchemaChoice, account_by_id, chart_node
+from read_service.walks import Hydrate, Partition, T, Walked, walk
 from shared.errors import RejectionError
 from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
@@ -44,21 +58,6 @@ from shared.store import keys
 from shared.store.items import ledger_from_item, schema_version_from_item
 from shared.store.table import Item, TableName
 
-from read_service.connections import PageArguments, PageInfo, list_digest, page_arguments, page_info
-from read_service.context import RequestContext
-from read_service.filters import (
-    ListFilter,
-    account_lines_filter,
-    accounts_filter,
-    children_of,
-    entries_filter,
-    in_group,
-    ledger_lines_filter,
-    touching_account,
-)
-from read_service.lookups import Account, SchemaChoice
-from read_service.walks import Hydrate, Partition, T, Walked, walk
-
 Arguments = Mapping[str, Any]  # a list field's: first, last, after, before, filter
 
 _NOT_HIDDEN = Not(Term("flags", HIDDEN))
@@ -72,9 +71,7 @@ class Page:
     page_info: PageInfo
 
 
-WHOLE = PageInfo(
-    has_next_page=False, end_cursor=None, has_previous_page=False, start_cursor=None
-)
+WHOLE = PageInfo(has_next_page=False, end_cursor=None, has_previous_page=False, start_cursor=None)
 
 
 def whole(nodes: Sequence[Any]) -> Page:
@@ -89,7 +86,7 @@ ReadFilter = Callable[[Mapping[str, Any] | None, Ledger], ListFilter | Rejection
 
 @dataclass(frozen=True, slots=True)
 class ListResource:
-    """One list field that the search index serves: its order, its filters, and what a hit becomes."""
+    """A list field that the search index serves: its order, its filters, what a hit becomes."""
 
     field: str
     order: Order
@@ -106,7 +103,7 @@ async def _account_nodes(_: RequestContext, hits: Sequence[Hit]) -> list[LedgerA
 
 
 async def _line_nodes(context: RequestContext, hits: Sequence[Hit]) -> list[PlacedLine]:
-    """Lines with their entries; an entry is built once however many of its lines are on the page."""
+    """Lines with their entries; an entry is built once, however many of its lines are here."""
     entries: dict[str, LedgerEntry] = {}
     large = entries_of_lines([hit.source for hit in hits])
     for each in await context.entries(large) if large else ():
@@ -224,7 +221,7 @@ async def group_entries(
 async def account_entries(
     context: RequestContext, ledger: Ledger, account_id: str, arguments: Arguments
 ) -> Page:
-    """LedgerAccount.ledgerEntries: eventually consistent, whatever the Schema says of Ledger.ledgerEntries."""
+    """LedgerAccount.ledgerEntries: eventual, whatever the Schema says of Ledger.ledgerEntries."""
     query = _narrowed(
         read_query(ACCOUNT_ENTRIES, ledger, account_id, arguments), touching_account(account_id)
     )
@@ -234,10 +231,15 @@ async def account_entries(
 async def ledger_lines(context: RequestContext, ledger: Ledger, arguments: Arguments) -> Page:
     """Ledger.lines; narrowed to one account it is read as that account's own list."""
     query = read_query(LEDGER_LINES, ledger, ledger.id, arguments)
-    if query.account_id is None:
+    account_id = query.account_id
+    if account_id is None:
         return await search_list(context, LEDGER_LINES, query, (ledger.id,))
-    scope = (ledger.id, query.account_id)
-    return await search_list(context, LEDGER_LINES, query, scope, LINES_OF_ACCOUNT)
+    account = await account_by_id(context, account_id)
+    if account is not None and await _keeps_strong_lines(context, account):
+        return await _strong_lines(context, account_id, query)
+    return await search_list(
+        context, LEDGER_LINES, query, (ledger.id, account_id), LINES_OF_ACCOUNT
+    )
 
 
 async def account_lines(
@@ -246,12 +248,14 @@ async def account_lines(
     """LedgerAccount.lines."""
     account_id = account.id
     query = read_query(ACCOUNT_LINES, ledger, account_id, arguments)
-    schema = await context.schema_of(ledger)
-    if schema is not None:
-        resolved = schema.chart.resolve(account.path)
-        if not isinstance(resolved, str) and resolved.node.consistency.lines:
-            return await _strong_lines(context, account_id, query)
+    if await _keeps_strong_lines(context, account):
+        return await _strong_lines(context, account_id, query)
     return await search_list(context, ACCOUNT_LINES, query, (ledger.id, account_id))
+
+
+async def _keeps_strong_lines(context: RequestContext, account: Account) -> bool:
+    node = await chart_node(context, account)
+    return node is not None and node.consistency.lines
 
 
 async def ledger_accounts(context: RequestContext, ledger: Ledger, arguments: Arguments) -> Page:
@@ -330,7 +334,9 @@ async def _walk_by_posted(
                 newest = keys.inverted_ms(min(clause.lte, keys.POSTED_MS_MAX))
                 low = newest if low is None else max(low, newest)
             if clause.gte is not None:
-                oldest = keys.inverted_ms(min(clause.gte, keys.POSTED_MS_MAX)) + "$"  # `$` follows `#`
+                oldest = (
+                    keys.inverted_ms(min(clause.gte, keys.POSTED_MS_MAX)) + "$"
+                )  # `$` follows `#`
                 high = oldest if high is None else min(high, oldest)
     partition = Partition(TableName.BALANCES, pk, low=low, high=high)
     filtered = query.clauses != (_NOT_HIDDEN,)
@@ -340,6 +346,20 @@ async def _walk_by_posted(
 
 def page_of_walk(digest: bytes, page: PageArguments, walked: Walked[Any]) -> Page:
     return Page(walked.nodes, page_info(digest, page, walked.first, walked.last, walked.more))
+
+
+def page_of_all(digest: bytes, page: PageArguments, placed: Sequence[tuple[str, Any]]) -> Page:
+    """One page of a list that is short enough to be read whole: nodes with positions, in order."""
+    chosen = [
+        (position, node)
+        for position, node in placed
+        if (not page.after or position > page.after)
+        and (page.before is None or position < page.before)
+    ]
+    more = len(chosen) > page.size
+    chosen = chosen[-page.size :] if page.backward else chosen[: page.size]
+    first, last = (chosen[0][0], chosen[-1][0]) if chosen else (None, None)
+    return Page([node for _, node in chosen], page_info(digest, page, first, last, more))
 
 
 # --- Directories ----------------------------------------------------------------------------------

@@ -6,16 +6,18 @@
     LedgerLineMatchInput     id
     SchemaMatchInput         key · key with version
 
-An input that names nothing is refused. One that names a thing twice (by id and by ik) finds it only when
-both agree. What belongs to another workspace, or to a deleted Ledger, is not found.
+An input that names nothing is refused. One that names a thing twice (by id and by ik) finds it only
+when both agree. What belongs to another workspace, or to a deleted Ledger, is not found.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from read_service.context import RequestContext
 from shared.errors import RejectionError
 from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.chart import AccountNode
 from shared.ledger.entries import LedgerEntry, PlacedLine
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion
 from shared.ledger.rejections import reject
@@ -28,8 +30,6 @@ from shared.store.items import (
     schema_version_from_item,
 )
 
-from read_service.context import RequestContext
-
 Match = Mapping[str, Any]
 
 
@@ -41,7 +41,9 @@ class AccountStub:
 
     __slots__ = ("_id", "ledger_id", "path", "type", "workspace_id")
 
-    def __init__(self, workspace_id: str, ledger_id: str, path: str, account_type: str | None) -> None:
+    def __init__(
+        self, workspace_id: str, ledger_id: str, path: str, account_type: str | None
+    ) -> None:
         self.workspace_id = workspace_id
         self.ledger_id = ledger_id
         self.path = path
@@ -71,7 +73,9 @@ class SchemaChoice:
 
 
 # --- Ledgers --------------------------------------------------------------------------------------
-async def find_ledger(context: RequestContext, match: Match, where: str = "ledger") -> Ledger | None:
+async def find_ledger(
+    context: RequestContext, match: Match, where: str = "ledger"
+) -> Ledger | None:
     """The live ledger that a LedgerMatchInput names."""
     ledger_id, ik = match.get("id"), match.get("ik")
     if ledger_id is None and ik is None:
@@ -125,11 +129,12 @@ async def find_account(
         if ledger is None:
             return None
     if account_id is None:
-        assert ledger is not None and path is not None
+        assert ledger is not None
+        assert path is not None
         return await account_at(context, ledger, path)
     if not identifiers.is_id(account_id):
         return None
-    account = await _account_by_id(context, account_id)
+    account = await account_by_id(context, account_id)
     if account is None or (path is not None and account.path != path):
         return None
     if ledger is None:
@@ -141,10 +146,11 @@ async def account_at(context: RequestContext, ledger: Ledger, path: str) -> Acco
     """The account at an instantiated path of `ledger`, if it exists."""
     if len(path) > ACCOUNT_PATH_CHARS_MAX or "\x00" in path:
         return None
-    return await _account_by_id(context, identifiers.account_id(ledger.id, path))
+    return await account_by_id(context, identifiers.account_id(ledger.id, path))
 
 
-async def _account_by_id(context: RequestContext, account_id: str) -> Account | None:
+async def account_by_id(context: RequestContext, account_id: str) -> Account | None:
+    """The account with this id; no read if the process has seen it."""
     held = context.held_account(account_id)
     if held is None:
         known = context.catalog.known_account(account_id)
@@ -166,11 +172,21 @@ async def whole_account(context: RequestContext, account: Account) -> LedgerAcco
 
 
 def known_account(context: RequestContext, account: Account) -> LedgerAccount | None:
-    """The account if the process has seen it: right in all that never changes, which its name may."""
+    """The account if the process has seen it: right in all but its name."""
     if isinstance(account, LedgerAccount):
         return account
     held = context.held_account(account.id)
     return context.catalog.known_account(account.id) if held is None else held
+
+
+async def chart_node(context: RequestContext, account: Account) -> AccountNode | None:
+    """The account in the chart of its ledger's Schema; None for a ledger without one."""
+    ledger = await ledger_of(context, account.ledger_id)
+    schema = await context.schema_of(ledger)
+    if schema is None:
+        return None
+    resolved = schema.chart.resolve(account.path)
+    return None if isinstance(resolved, str) else resolved.node
 
 
 # --- Entries and lines ----------------------------------------------------------------------------
@@ -191,7 +207,8 @@ async def find_entry(
         if ledger is None:
             return None
     if entry_id is None:
-        assert ledger is not None and ik is not None
+        assert ledger is not None
+        assert ik is not None
         return await newest_entry(context, ledger, ik)
     entry = await _entry_by_id(context, entry_id)
     if entry is None or (ik is not None and entry.ik != ik):
@@ -252,7 +269,9 @@ async def find_line(context: RequestContext, match: Match) -> PlacedLine | None:
     """The line that a LedgerLineMatchInput names, with its entry."""
     line_id = match.get("id")
     if line_id is None:
-        raise RejectionError(reject("invalid_match", where="ledgerLine", rule="a Ledger Line by id"))
+        raise RejectionError(
+            reject("invalid_match", where="ledgerLine", rule="a Ledger Line by id")
+        )
     parsed = identifiers.parse_line_id(line_id)
     if parsed is None:
         return None

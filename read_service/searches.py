@@ -1,8 +1,8 @@
 """Lists that are asked at the same time go to Elasticsearch together.
 
-    LedgerAccount.lines ─┐
-    LedgerAccount.lines ─┼─ one tick ─► Index.search([...]) ─► one _msearch ─► a page each
-    Ledger.ledgerEntries ┘
+LedgerAccount.lines ─┐
+LedgerAccount.lines ─┼─ one tick ─► Index.search([...]) ─► one _msearch ─► a page each
+Ledger.ledgerEntries ┘
 """
 
 import asyncio
@@ -35,7 +35,9 @@ class SearchLoader:
     def _dispatch(self) -> None:
         waiting, self._waiting = self._waiting, []
         for start in range(0, len(waiting), SEARCHES_PER_CALL_MAX):
-            task = asyncio.ensure_future(self._search(waiting[start : start + SEARCHES_PER_CALL_MAX]))
+            task = asyncio.ensure_future(
+                self._search(waiting[start : start + SEARCHES_PER_CALL_MAX])
+            )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

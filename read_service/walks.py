@@ -5,27 +5,26 @@
     versions of a Schema                S#…  v…      newest last, so listed against the keys' order
     currencies of an account            B#…  H#…, S#…, T#…
 
-A position is a sort key, so cursors read as those of the search index do. A filter that keeps little makes
-a page read more than it shows; what one page may read is bounded.
+A position is a sort key, so cursors read as those of the search index do. A filter that keeps
+little makes a page read more than it shows; what one page may read is bounded.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from read_service.connections import PageArguments
 from shared.errors import RejectionError
 from shared.ledger.rejections import reject
 from shared.limits import LIST_WALK_CHUNK_ITEMS, LIST_WALK_ITEMS_MAX
 from shared.store.table import Item, Table, TableName
-
-from read_service.connections import PageArguments
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """What to walk: a partition, or its sort keys that begin with `prefix` or lie in [low, high]."""
+    """What to walk: a partition, or its keys that begin with `prefix` or lie in [low, high]."""
 
     table: TableName
     pk: str
@@ -38,7 +37,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Walked(Generic[T]):
-    """A page in the list's order, with the positions of its nodes. `more`: others follow that way."""
+    """A page in the list's order, with its nodes' positions. `more`: others follow that way."""
 
     nodes: list[T]
     positions: list[str]
@@ -59,10 +58,10 @@ Hydrate = Callable[[Sequence[Item]], Awaitable[Sequence[T | None]]]
 async def walk(
     table: Table, partition: Partition, page: PageArguments, hydrate: Hydrate[T], *, filtered: bool
 ) -> Walked[T]:
-    """Reads the page: `hydrate` turns a chunk of items into nodes, None for those that the list leaves out.
+    """Reads the page: `hydrate` turns a chunk of items into nodes, None for those to be left out.
 
-    `filtered` says that many may be left out, which makes the chunks larger. Raises RejectionError when
-    LIST_WALK_ITEMS_MAX items don't fill the page.
+    `filtered` says that these may be many, which makes the chunks larger. Raises RejectionError
+    when LIST_WALK_ITEMS_MAX items don't fill the page.
     """
     forward = page.backward == partition.descending
     after = page.before if page.backward else page.after

@@ -1,10 +1,12 @@
 """What a process tells of itself: structured logs and metrics.
 
-Logs are one JSON object a line: time, level, event, request id, fields. Events are constants of this module, so
-that a log can be searched by them. A field whose name sounds like a secret is never written.
+Logs are one JSON object a line: time, level, event, request id, fields. Events are constants of
+this module, so that a log can be searched by them. A field whose name sounds like a secret is never
+written.
 
-Metrics are counted by a `Metrics` that the composition root makes; nothing is global. Families that a hot
-path uses are bound to their labels once (`RequestMetrics`), so that counting costs no lookup of labels.
+Metrics are counted by a `Metrics` that the composition root makes; nothing is global. Families that
+a hot path uses are bound to their labels once (`RequestMetrics`), so that counting costs no lookup
+of labels.
 """
 
 import logging
@@ -27,8 +29,8 @@ REQUEST_TIMED_OUT: Final = "request_timed_out"
 REQUEST_FAILED: Final = "request_failed"
 RESOLVER_FAILED: Final = "resolver_failed"
 FORWARD_FAILED: Final = "forward_failed"
-TOKEN_ISSUED: Final = "token_issued"  # noqa: S105 (the name of an event)
-TOKEN_REFUSED: Final = "token_refused"  # noqa: S105 (the name of an event)
+TOKEN_ISSUED: Final = "token_issued"
+TOKEN_REFUSED: Final = "token_refused"
 CLIENT_CHANGED: Final = "client_changed"
 NOT_READY: Final = "not_ready"
 
@@ -47,7 +49,7 @@ _LEVELS = {
 
 
 class EventLog:
-    """Writes events of one part of the program. `fields` are JSON values; `exception` adds its traceback."""
+    """Writes events of one part of the program. Fields are JSON values or exceptions."""
 
     __slots__ = ("_logger",)
 
@@ -122,18 +124,21 @@ _BATCH_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 class Metrics:
     """Every family that a Twofold process counts, in a registry of its own.
 
-    A part that uses one of them often binds its labels once: `metrics.store_requests.labels("transact", "ok")`.
+    A part that uses one of them often binds its labels once:
+    `metrics.store_requests.labels("transact", "ok")`.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
-        self.requests = self._counter("requests", "GraphQL and HTTP requests", "operation", "outcome")
+        self.requests = self._counter(
+            "requests", "GraphQL and HTTP requests", "operation", "outcome"
+        )
         self.request_seconds = self._histogram(
             "request_seconds", "Time to answer a request", _REQUEST_SECONDS, "operation"
         )
         self.requests_in_flight = self._gauge("requests_in_flight", "Requests being answered")
         self.documents = self._counter(
-            "documents", "GraphQL documents: found in the cache, prepared, or refused", "result"
+            "documents", "GraphQL documents that were not cached: prepared or refused", "result"
         )
         # Group commit
         self.commit_batch_entries = self._histogram(
@@ -181,9 +186,13 @@ class Metrics:
         self.index_lag_seconds = self._gauge(
             "index_lag_seconds", "Age of the newest change that was applied", "projector"
         )
-        self.records_applied = self._counter("records_applied", "Stream records applied", "projector")
+        self.records_applied = self._counter(
+            "records_applied", "Stream records applied", "projector"
+        )
         self.records_quarantined = self._counter(
-            "records_quarantined", "Stream records put aside because they can't be applied", "projector"
+            "records_quarantined",
+            "Stream records put aside because they can't be applied",
+            "projector",
         )
         self.checkpoints = self._counter("checkpoints", "Checkpoints written", "projector")
 
@@ -196,9 +205,7 @@ class Metrics:
     def _histogram(
         self, name: str, text: str, buckets: tuple[float, ...], *labels: str
     ) -> Histogram:
-        return Histogram(
-            f"twofold_{name}", text, labels, buckets=buckets, registry=self.registry
-        )
+        return Histogram(f"twofold_{name}", text, labels, buckets=buckets, registry=self.registry)
 
 
 class RequestMetrics:
@@ -208,7 +215,9 @@ class RequestMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._children: dict[tuple[str, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._children: dict[
+            tuple[str, str], tuple[Callable[[], None], Callable[[float], None]]
+        ] = {}
 
     def done(self, operation: str, outcome: str, milliseconds: float) -> None:
         """Counts one answered request."""

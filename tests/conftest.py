@@ -8,8 +8,16 @@ from tests.engines import (
     module_dynamodb_endpoint,
     new_dynamodb,
 )
+from tests.system import api, system
 
-__all__ = ["dynamodb_endpoint", "elasticsearch_url", "module_dynamodb_endpoint", "new_dynamodb"]
+__all__ = [
+    "api",
+    "dynamodb_endpoint",
+    "elasticsearch_url",
+    "module_dynamodb_endpoint",
+    "new_dynamodb",
+    "system",
+]
 
 # A local engine takes any credentials; without these, botocore would look for real ones, on the
 # network too.

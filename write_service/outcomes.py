@@ -62,7 +62,7 @@ def settle(batch: CommitBatch, answer: Transacted | Cancelled) -> Settlement:
     if isinstance(answer, Transacted):
         return Settlement(True, batch.members, {}, frozenset())
     assert len(answer.reasons) == len(batch.writes)
-    standing: dict[tuple[int, int], LedgerEntry] = {}
+    standing: list[dict[int, LedgerEntry]] = [{} for _ in batch.members]
     found: dict[BalanceKey, int] = {}
     misfits: set[str] = set()
     contended = False
@@ -75,13 +75,14 @@ def settle(batch: CommitBatch, answer: Transacted | Cancelled) -> Settlement:
             assert reason.old is not None
             if entry_attempt(reason.old) == batch.token:
                 return Settlement(True, batch.members, {}, frozenset())
-            standing[batch.entries[place]] = entry_from_item(reason.old)
+            at, plan_at = batch.entries[place]
+            standing[at][plan_at] = entry_from_item(reason.old)
         elif place in batch.accounts:
             misfits.add(batch.accounts[place])
         else:
             found[batch.balances[place]] = strong_balance(reason.old)
-    members = [_with_replays(at, member, standing) for at, member in enumerate(batch.members)]
-    return Settlement(False, tuple(members), found, frozenset(misfits), contended)
+    members = tuple([with_replays(each, standing[at]) for at, each in enumerate(batch.members)])
+    return Settlement(False, members, found, frozenset(misfits), contended)
 
 
 def committed(member: Member) -> Committed:
@@ -102,16 +103,13 @@ def places(member: Member) -> list[int]:
     return [place for place in range(total) if place not in replayed]
 
 
-def _with_replays(
-    at: int, member: Member, standing: Mapping[tuple[int, int], LedgerEntry]
-) -> Member:
-    """The member without the plans whose entries stand already."""
-    hits = [place for place in range(len(member.plans)) if (at, place) in standing]
-    if not hits:
+def with_replays(member: Member, standing: Mapping[int, LedgerEntry]) -> Member:
+    """The member without the plans (by place) whose entries stand already."""
+    if not standing:
         return member
     asked = places(member)
-    replays = [*member.replays, *[(asked[place], standing[(at, place)]) for place in hits]]
-    left = tuple(plan for place, plan in enumerate(member.plans) if place not in hits)
+    replays = [*member.replays, *[(asked[place], entry) for place, entry in standing.items()]]
+    left = tuple([plan for place, plan in enumerate(member.plans) if place not in standing])
     return replace(member, plans=left, replays=tuple(sorted(replays, key=lambda hit: hit[0])))
 
 
@@ -192,22 +190,18 @@ def judge_member(
 def _first_failure(
     plan: EntryPlan, running: Mapping[BalanceKey, int]
 ) -> tuple[BalanceKey, Rejection] | None:
+    after = {
+        delta.key: running[delta.key] + delta.amount
+        for delta in plan.deltas
+        if delta.key in running
+    }
     for condition in plan.conditions:
-        balance = running.get(condition.key)
-        if balance is not None and condition.is_pre and not condition.bounds.holds(balance):
+        balance = (running if condition.is_pre else after).get(condition.key)
+        if balance is not None and not condition.bounds.holds(balance):
             return condition.key, _unmet(condition, balance)
-    after: dict[BalanceKey, int] = {}
     for delta in plan.deltas:
-        balance = running.get(delta.key)
-        if balance is None:
-            continue
-        after[delta.key] = balance + delta.amount
-        if not INT96_MIN <= after[delta.key] <= INT96_MAX:
+        if not INT96_MIN <= after.get(delta.key, 0) <= INT96_MAX:
             return delta.key, reject("balance_overflow", path=delta.account_path)
-    for condition in plan.conditions:
-        balance = after.get(condition.key)
-        if balance is not None and not condition.is_pre and not condition.bounds.holds(balance):
-            return condition.key, _unmet(condition, balance)
     return None
 
 

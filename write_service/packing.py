@@ -96,15 +96,6 @@ class Packing:
             return None
         return moved
 
-    def contradiction(self, member: Member) -> int | None:
-        """Place of the first plan that can't be met behind those before it, whatever the balances are."""
-        moved: dict[BalanceKey, _Running] = {}
-        for place, plan in enumerate(member.plans):
-            self._walk(Member((plan,)), moved)
-            if any(running.low > running.high for running in moved.values()):
-                return place
-        return None
-
     def _walk(self, member: Member, moved: dict[BalanceKey, _Running]) -> None:
         """Takes the member's deltas and conditions into `moved`, in their order."""
         for plan in member.plans:
@@ -140,11 +131,11 @@ def _empty(is_known: Callable[[str], bool], exact: Mapping[BalanceKey, int]) -> 
     return Packing(is_known, exact, [], {}, {}, 0, 0, 0)
 
 
-def contradiction(member: Member) -> int | None:
-    """Place of the first plan whose conditions no balance could meet; such a member is never queued."""
-    if not any(plan.conditions for plan in member.plans):
-        return None
-    return _empty(lambda _: True, {}).contradiction(member)
+def is_contradictory(member: Member) -> bool:
+    """Whether no balances could satisfy the member; such a one is never queued."""
+    if len(member.plans) == 1 and not member.plans[0].conditions:
+        return False
+    return _empty(lambda _: True, {})._moved(member) is None
 
 
 def pack_batch(

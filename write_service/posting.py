@@ -11,12 +11,17 @@ from shared.ledger.rejections import Rejection, reject
 from shared.limits import COMMIT_BATCH_BYTES_MAX, TRANSACT_ITEMS_MAX
 from shared.store import keys
 from shared.store.catalog import Catalog
-from shared.store.items import entry_from_item
+from shared.store.items import entry_from_item, strong_balance
 from shared.store.table import Table
 from write_service.commands import AddLedgerEntry
 from write_service.committer import Committer
-from write_service.outcomes import places
-from write_service.packing import UPDATE_BYTES, contradiction, items_needed
+from write_service.outcomes import committed, judge, with_replays
+from write_service.packing import (
+    UPDATE_BYTES,
+    balance_item_key,
+    is_contradictory,
+    items_needed,
+)
 from write_service.planning.entries import plan_entry
 from write_service.plans import Committed, EntryPlan, Member, Outcome, Rejected
 from write_service.prefetch import Prefetcher
@@ -51,10 +56,10 @@ async def post_entry(services: WriteServices, command: AddLedgerEntry) -> Outcom
     planned = await plan(services, command)
     if isinstance(planned, EntryPlan):
         member = Member((planned,))
-        refused = _too_large(member.plans) or _contradicted(member)
-        if refused is None:
-            return await services.committer.commit(member)
-        planned = refused
+        too_large = _too_large(member.plans)
+        if too_large is None:
+            return await _commit(services, member)
+        planned = too_large
     standing = await _standing(services, command)
     if standing is not None:
         return Committed(((standing, True),))
@@ -92,22 +97,29 @@ async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) ->
     if too_large is not None:
         return Rejected(((0, too_large),))
     member = Member(tuple(plans), tuple(replays))
-    contradicted = contradiction(member)
-    if contradicted is not None:
-        place = places(member)[contradicted]
-        return Rejected(((place, _contradictory(plans[contradicted])),))
-    return await services.committer.commit(member)
+    return await _commit(services, member)
 
 
-def _contradicted(member: Member) -> Rejection | None:
-    return None if contradiction(member) is None else _contradictory(member.plans[0])
-
-
-def _contradictory(plan: EntryPlan) -> Rejection:
-    """Conditions that no balance could meet."""
-    detail = "together with the other conditions, no balance could meet it"
-    path = plan.conditions[0].account_path if plan.conditions else plan.deltas[0].account_path
-    return reject("invalid_condition", path=path, detail=detail)
+async def _commit(services: WriteServices, member: Member) -> Outcome:
+    """Commits the member. One that no balances could satisfy is judged on them as they are, not queued."""
+    if not member.plans:
+        return committed(member)
+    if not is_contradictory(member):
+        return await services.committer.commit(member)
+    asked = sorted(member.keys())
+    wanted = [keys.entry(plan.entry.id) for plan in member.plans]
+    wanted += [balance_item_key(key) for key in asked]
+    items = await services.table.get_many(wanted, consistent=True)
+    count = len(member.plans)
+    standing = {
+        place: entry_from_item(item) for place, item in enumerate(items[:count]) if item is not None
+    }
+    if standing:
+        return await _commit(services, with_replays(member, standing))
+    found = dict(zip(asked, map(strong_balance, items[count:]), strict=True))
+    outcome = judge([member], found, set()).outcomes[0]
+    assert isinstance(outcome, Rejected), "a contradiction fails on every balance"
+    return outcome
 
 
 def _too_large(plans: Sequence[EntryPlan]) -> Rejection | None:

@@ -1,4 +1,6 @@
-"""Run a command against the services of `make run`: `python -m infra.local.attach MODULE [ARGUMENT ...]`.
+"""Run a command against what `make run` started.
+
+    python -m infra.local.attach MODULE [ARGUMENT ...]
 
 The module gets the run's settings as environment (`run.env` in the run's folder). With
 `TWOFOLD_DYNAMODB_ENDPOINT` or `TWOFOLD_ELASTICSEARCH_URL` set it gets the environment as it is, for

@@ -1,8 +1,8 @@
-"""The process of DynamoDB Local: `python -m infra.local.dynamodb`, started by `infra.local.engines`.
+"""The process of DynamoDB Local, started by `infra.local.engines`.
 
-DynamoDB Local's handler is put on a Jetty server of our own, because its command line can't be told
-an address and listens on all of them. Its database has no passwords: it must be seen by this machine
-alone. Data is on disk, one file for all clients (`-sharedDb`), safe against `kill -9` (SQLite).
+Its public handler class is put on a Jetty server of our own, because its command line can't be told
+an address and listens on all of them. Its database has no passwords: only this machine may see it.
+Data is on disk, one file for all clients (as with `-sharedDb`), safe against `kill -9` (SQLite).
 """
 
 import os

@@ -1,8 +1,9 @@
-"""The process of Elasticsearch: `python -m infra.local.elasticsearch`, started by `infra.local.engines`.
+"""The process of Elasticsearch, started by `infra.local.engines`.
 
-A `Node` is constructed as the server's own start-up does it, without its command line: server jars on
-the class path, the transport-netty4 module in `home/modules`. Other modules aren't published as
-artifacts, so scripts, custom analysis, wildcard fields, security and `GET /` are absent.
+A `Node` is constructed as the server's own start-up does it, without its command line: server jars
+on the class path, the transport-netty4 module in `home/modules`. Other modules aren't published as
+artifacts, so scripts, custom analysis, wildcard fields, security and `GET /` are absent; so are the
+native libraries, without which `index.codec: best_compression` must not be used.
 """
 
 import shutil

@@ -4,8 +4,8 @@ From Python: `start_engines(folder)` or one `Engine`. From a shell:
 
     python -m infra.local.engines [--dynamodb-port P] [--elasticsearch-port Q] [--home FOLDER]
 
-starts both (port 0, the default, is any free one), prints one line of JSON with their URLs when they
-are ready, and runs until it is told to stop.
+starts both (port 0, the default, is any free one), prints one line of JSON with their URLs when
+they are ready, and runs until it is told to stop.
 """
 
 import argparse
@@ -144,8 +144,7 @@ class Engine:
 
     def stop(self) -> None:
         """Stop the engine in order; its data stays. May be called when it isn't running."""
-        if self.child.is_running():
-            self.child.stop()
+        self.child.stop()
         shutil.rmtree(self._temp, ignore_errors=True)
 
     def kill(self) -> None:

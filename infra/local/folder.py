@@ -13,7 +13,6 @@ Secrets are readable by the owner alone.
 """
 
 import fcntl
-import json
 import os
 import secrets
 import shlex
@@ -25,7 +24,7 @@ import psutil
 from infra.local.failures import PreconditionError
 from infra.local.processes import wait_until
 
-LEFTOVER_GRACE_S = 15.0
+LEFTOVER_GRACE_S = 20.0
 DISK_FREE_BYTES_MIN = 500 * 1000 * 1000
 MEMORY_FREE_BYTES_MIN = 1000 * 1000 * 1000
 TOKEN_SECRET_BYTES = 32
@@ -115,6 +114,13 @@ class RunFolder:
         self.forget_connection()
         self._set_logs_aside()
 
+    def release(self) -> None:
+        """Give the folder up: another run may claim it once the last child has ended."""
+        self.forget_connection()
+        if self._lock_descriptor >= 0:
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = -1
+
     def check_machine(self) -> None:
         """PreconditionError when disk or memory is too small for a run."""
         disk_free_bytes = psutil.disk_usage(str(self.home)).free
@@ -129,17 +135,6 @@ class RunFolder:
         if not path.exists():
             write_private(path, secrets.token_urlsafe(TOKEN_SECRET_BYTES))
         return path.read_text(encoding="utf-8")
-
-    def remember_client(self, client: Mapping[str, str]) -> None:
-        """Keep the development client for later runs."""
-        write_private(self.dev_client, json.dumps(dict(client)))
-
-    def remembered_client(self) -> dict[str, str] | None:
-        """The development client of an earlier run, or None."""
-        if not self.dev_client.exists():
-            return None
-        client: dict[str, str] = json.loads(self.dev_client.read_text(encoding="utf-8"))
-        return client
 
     def tell_connection(self, dev: Mapping[str, str], run: Mapping[str, str]) -> None:
         """Write `dev.env` and `run.env`."""

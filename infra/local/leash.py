@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-STOP_GRACE_S = 10.0
+STOP_GRACE_S = 15.0
 
 
 def exit_unless_stopped(grace_s: float = STOP_GRACE_S) -> None:

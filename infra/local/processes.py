@@ -1,8 +1,8 @@
 """Child processes of a local run: start, wait until ready, stop, kill, start again.
 
 Every child runs in a session of its own, so that Ctrl-C reaches the parent alone, which then stops
-its children in order. Every child is on a leash (see `infra.local.leash`), so that none is left when
-the parent dies without stopping them.
+its children in order. Every child is on a leash (see `infra.local.leash`), so that none is left
+when the parent dies without stopping them.
 """
 
 import os
@@ -19,7 +19,7 @@ from infra.local.failures import ChildError, PreconditionError
 LOOPBACK = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[2]
 POLL_PAUSE_S = 0.02
-STOP_GRACE_S = 10.0
+STOP_GRACE_S = 15.0
 RUN_ONCE_TIMEOUT_S = 60.0
 LOG_TAIL_BYTES = 8192
 LOG_LINE_MAX = 200
@@ -125,6 +125,7 @@ class Child:
     def start(self) -> None:
         """Start the process, its output appended to its log."""
         assert not self.is_running(), f"{self.name} already runs"
+        self._close_leash()
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
@@ -163,7 +164,10 @@ class Child:
             self.signal(signal.SIGTERM)
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """End the process in order; by force when that takes longer than `grace_s` seconds."""
+        """End the process in order; by force when that takes longer than `grace_s` seconds.
+
+        Does nothing when the child was never started or has ended by itself.
+        """
         self.ask_to_stop()
         if not wait_until(lambda: not self.is_running(), grace_s):
             self.kill()

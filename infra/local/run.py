@@ -4,7 +4,7 @@
                                                                          │
                           Ctrl-C, SIGTERM, a dead child ─► services stop ─► engines stop
 
-DynamoDB Local is ready seconds before Elasticsearch, so its tables and the client are made meanwhile.
+DynamoDB Local is ready seconds before Elasticsearch: its tables and the client are made meanwhile.
 Anything that goes wrong is told in one line on standard error, and the exit code is 1.
 """
 
@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from infra.local.engines import (
@@ -25,7 +26,7 @@ from infra.local.engines import (
     Engine,
     default_cache,
 )
-from infra.local.failures import ChildError, LaunchError
+from infra.local.failures import ChildError, LaunchError, PreconditionError
 from infra.local.folder import RunFolder
 from infra.local.options import RunOptions, read_options
 from infra.local.processes import (
@@ -37,9 +38,12 @@ from infra.local.processes import (
     service_argv,
     wait_until,
 )
+from shared.errors import ConfigurationError
+from shared.settings import load_settings
 
 SERVICE_READY_TIMEOUT_S = 60.0
 WATCH_PAUSE_S = 0.2
+WINDING_DOWN_S = 1.0
 PROBE_TIMEOUT_S = 5.0
 SERVICES = {
     "write_service": "TWOFOLD_WRITE_PORT",
@@ -93,11 +97,12 @@ def is_ready(port: int) -> bool:
 
 def snippet(dev: Mapping[str, str]) -> str:
     """Five lines of Python that connect, through the official client."""
+    client_id, client_secret = dev["TWOFOLD_CLIENT_ID"], dev["TWOFOLD_CLIENT_SECRET"]
     return (
         "from fragment.sync_sdk.client import Client\n"
         f'client = Client(api_url="{dev["TWOFOLD_API_URL"]}",\n'
         f'    auth_url="{dev["TWOFOLD_AUTH_URL"]}", auth_scope="{dev["TWOFOLD_SCOPE"]}",\n'
-        f'    client_id="{dev["TWOFOLD_CLIENT_ID"]}", client_secret="{dev["TWOFOLD_CLIENT_SECRET"]}")\n'
+        f'    client_id="{client_id}", client_secret="{client_secret}")\n'
         "print(client.get_workspace().workspace)\n"
     )
 
@@ -116,6 +121,7 @@ class Run:
         self.folder = RunFolder(options.home)
         self._inherited = inherited
         self._environment: dict[str, str] = {}
+        self._scope = ""
         self._engines: list[Engine] = []
         self._services: list[Child] = []
 
@@ -125,10 +131,14 @@ class Run:
         self.folder.check_machine()
         for variable, port in self.options.ports().items():
             # A run that was killed a moment ago may still be winding down.
-            wait_until(lambda port=port: port_is_free(port), 1.0)
+            wait_until(partial(port_is_free, port), WINDING_DOWN_S)
             require_free_port(port, variable)
         secret = self.folder.token_secret()
         self._environment = service_environment(self.options, secret, self._inherited)
+        try:
+            self._scope = load_settings(self._environment).scope
+        except ConfigurationError as error:
+            raise PreconditionError(str(error)) from error
         self._start_engines()
         say("making tables and the development client")
         # DynamoDB's part runs while Elasticsearch is still on its way up.
@@ -166,6 +176,7 @@ class Run:
             engine.child.ask_to_stop()
         for engine in self._engines:
             engine.stop()
+        self.folder.release()
 
     def _engine(self, name: str) -> Engine:
         return next(engine for engine in self._engines if engine.kind.name == name)
@@ -191,14 +202,15 @@ class Run:
         return run_once(module, [sys.executable, "-m", module, *arguments], self._environment)
 
     def _bootstrap_client(self) -> dict[str, str]:
-        said = self._run_module("write_service.clients", "bootstrap", "--json")
+        state = f"--state={self.folder.dev_client}"
+        said = self._run_module("write_service.clients", "bootstrap", "--json", state)
         client: dict[str, str] = json.loads(said)
         return {
             "TWOFOLD_API_URL": self.options.api_url,
             "TWOFOLD_AUTH_URL": self.options.auth_url,
             "TWOFOLD_CLIENT_ID": client["client_id"],
             "TWOFOLD_CLIENT_SECRET": client["client_secret"],
-            "TWOFOLD_SCOPE": client["scope"],
+            "TWOFOLD_SCOPE": self._scope,
         }
 
     def _start_services(self) -> None:
@@ -215,7 +227,7 @@ class Run:
             service.start()
         for service in self._services:
             port = ports[SERVICES[service.name]]
-            service.wait_ready(lambda port=port: is_ready(port), SERVICE_READY_TIMEOUT_S)
+            service.wait_ready(partial(is_ready, port), SERVICE_READY_TIMEOUT_S)
 
 
 def announce(dev: Mapping[str, str], folder: RunFolder, seconds: float) -> None:

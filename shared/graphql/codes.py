@@ -1,7 +1,8 @@
-"""Codes of what is refused before a resolver runs: by HTTP, by the document's limits, by GraphQL's rules.
+"""Codes of what is refused before a resolver runs: by HTTP, by limits, by GraphQL's rules.
 
-They stand in `errors[].extensions.code`, beside those of `shared.ledger.rejections.CODES`. The message forms
-are filled in where the refusal is made; HTTP_STATUS says which of them is not an answer of GraphQL's.
+They stand in `errors[].extensions.code`, beside those of `shared.ledger.rejections.CODES`. The
+message forms are filled in where the refusal is made; HTTP_STATUS says which of them is not an
+answer of GraphQL's.
 """
 
 from typing import Any
@@ -66,12 +67,11 @@ _ROWS = (
     Code(QUERY_TOO_DEEP, "{where} is {count} levels deep; at most {max} are allowed."),
     Code(
         TOO_MANY_FIELDS,
-        "{where} asks for {count} fields once its fragments are expanded; at most {max} are allowed.",
+        "{where} asks for {count} fields, fragments expanded; at most {max} are allowed.",
     ),
     Code(
         TOO_MANY_REPEATED_FIELDS,
-        "{where} asks {count} times for a field that was asked for beside it already; at most {max}"
-        " times are allowed.",
+        "{where} asks for the same fields over and over: more than {max} pairs would merge.",
     ),
     Code(TOO_MANY_ALIASES, "{where} has {count} aliases; at most {max} are allowed."),
     Code(TOO_MANY_ROOT_FIELDS, "{where} has {count} root fields; at most {max} are allowed."),
@@ -81,7 +81,7 @@ _ROWS = (
     Code(BAD_USER_INPUT, "{detail}"),
     Code(
         TIMED_OUT,
-        "No answer within {max} ms. What the operation did is not known: send it again, with the same ik.",
+        "No answer within {max} ms. What was done is not known: send it again, with the same ik.",
         retryable=True,
     ),
 )

@@ -1,9 +1,10 @@
 """Runs a prepared operation: graphql-core's rules, without its costs per field.
 
-graphql-core collects a selection, looks up each field, builds its arguments, its path and its info for
-every field of every request. Here all that depends on the document alone is planned once and kept with the
-document (`selections.py`), and a field that is only an attribute of its parent costs an attribute. Resolvers
-are called as graphql-core calls them, errors are located and nulls spread as it does: a test runs both.
+graphql-core collects a selection, looks up each field, builds its arguments, its path and its info
+for every field of every request. Here all that depends on the document alone is planned once and
+kept with the document (`selections.py`), and a field that is only an attribute of its parent costs
+an attribute. Resolvers are called as graphql-core calls them, errors are located and nulls spread
+as it does: a test runs both.
 
 What differs on purpose:
 - a mutation's root resolver may return a Rejection or raise, and its union's error member answers;
@@ -24,7 +25,16 @@ from shared.errors import RejectionError
 from shared.graphql.documents import Operation
 from shared.graphql.failures import Failures
 from shared.graphql.results import MISSING
-from shared.graphql.selections import Abstract, Field, Leaf, List, Object, Output, Selection
+from shared.graphql.selections import (
+    Abstract,
+    Field,
+    Leaf,
+    List,
+    Object,
+    Output,
+    Selection,
+    takes_rejection,
+)
 from shared.ledger.rejections import Rejection
 
 # What most values are, and what can't be awaited: asking `is_awaitable` costs three times as much.
@@ -34,7 +44,7 @@ Completed = Any  # JSON, or a coroutine that gives it
 
 
 class Execution:
-    """One run of one operation. `rejections` holds the codes that a mutation's results answered with."""
+    """One run of one operation. `refused` names the error members that mutations answered with."""
 
     __slots__ = (
         "_below",
@@ -44,7 +54,7 @@ class Execution:
         "errors",
         "failures",
         "operation",
-        "rejections",
+        "refused",
         "variables",
     )
 
@@ -61,7 +71,7 @@ class Execution:
         self.context = context
         self.failures = failures
         self.errors: list[GraphQLError] = []
-        self.rejections: list[str] = []
+        self.refused: list[str] = []
         self._refusal = refusal  # answers every root field of a mutation that may not run
         self._info_tail = (
             operation.schema,
@@ -114,12 +124,12 @@ class Execution:
                 completed = await completed
             return completed
         except Exception as raw:
-            return self._failed(field, path, raw)
+            self._failed(field, path, raw)
+            return None
 
     def _mutation_rejection(self, field: Field, raw: Exception) -> Rejection:
         """What a mutation's union answers for an exception; raises it again if no union can."""
-        takes_rejection = isinstance(field.output, Abstract) and field.output.takes_rejection
-        if isinstance(raw, GraphQLError) or not takes_rejection:
+        if isinstance(raw, GraphQLError) or not takes_rejection(field.output):
             raise raw
         rejection = self.failures.rejection(raw)
         if rejection.code == "not_implemented":
@@ -154,11 +164,12 @@ class Execution:
             except Exception as raw:
                 here = Path(path, field.response_name, field.parent.name)
                 try:
-                    completed = self._failed(field, here, raw)
+                    self._failed(field, here, raw)
                 except GraphQLError as error:
                     if waiting is None:
                         raise
                     return _settled([results[name] for name in waiting], error)
+                completed = None
             results[field.response_name] = completed
             if completed.__class__ is CoroutineType:
                 if waiting is None:
@@ -204,16 +215,18 @@ class Execution:
                 completed = await completed
             return completed
         except Exception as raw:
-            return self._failed(field, path, raw)
+            self._failed(field, path, raw)
+            return None
 
     async def _finished(self, field: Field, path: Path, completed: Awaitable[Any]) -> Completed:
         try:
             return await completed
         except Exception as raw:
-            return self._failed(field, path, raw)
+            self._failed(field, path, raw)
+            return None
 
     def _failed(self, field: Field, path: Path, raw: Exception) -> None:
-        """Null for a field that may be null, with the error noted; else the error goes up."""
+        """Notes the error of a field that may be null; else raises it, so that it goes up."""
         error = located_error(raw, field.nodes, path.as_list())
         if field.is_required:
             raise error
@@ -226,16 +239,14 @@ class Execution:
                 raise TypeError(f"{field.parent.name}.{field.name} may not be null")
             return None
         output = field.output
-        if value.__class__ is Rejection:
-            if not isinstance(output, Abstract) or not output.takes_rejection:
-                raise RejectionError(value)
-            self.rejections.append(value.code)
+        if value.__class__ is Rejection and not takes_rejection(output):
+            raise RejectionError(value)
         return self._output(output, field, path, value)
 
     def _output(self, output: Output, field: Field, path: Path, value: Any) -> Completed:
         kind = output.__class__
         if kind is Object:
-            return self._object(output.type, field, path, value)  # type: ignore[union-attr]
+            return self._object(output.type, field, path, value)  # type: ignore[union-attr,arg-type]
         if kind is List:
             return self._list(output, field, path, value)  # type: ignore[arg-type]
         if kind is Leaf:
@@ -245,11 +256,11 @@ class Execution:
         type_ = output.possible.get(name)  # type: ignore[arg-type]
         if type_ is None:
             raise TypeError(f"{type(value).__name__} is no member of {output.type.name}")
+        if output.takes_rejection and name.endswith("Error"):  # type: ignore[union-attr]
+            self.refused.append(type_.name)
         return self._object(type_, field, path, value)
 
-    def _object(
-        self, type_: GraphQLObjectType, field: Field, path: Path, value: Any
-    ) -> Completed:
+    def _object(self, type_: GraphQLObjectType, field: Field, path: Path, value: Any) -> Completed:
         selection = field.selections.get(type_.name)
         if selection is None:
             selection = self.operation.selection(type_, field.nodes, self.variables)

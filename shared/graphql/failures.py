@@ -1,4 +1,4 @@
-"""From an exception to what a caller is told. No traceback leaves: it goes to the log, with the request's id."""
+"""From an exception to what a caller is told. A traceback goes to the log, never out."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ class Failures:
         return Rejection(refused.code, message, refused.retryable)
 
     def formatted(self, error: GraphQLError) -> dict[str, Any]:
-        """One member of an answer's `errors`: message, locations, path and what clients branch on."""
+        """One member of an answer's `errors`: message, place, path and what clients branch on."""
         answer: dict[str, Any] = {"message": error.message}
         raw = error.original_error
         if raw is None or isinstance(raw, GraphQLError):

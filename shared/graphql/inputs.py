@@ -4,17 +4,19 @@
                                                                ▲
     literals of the document ──compiled with the operation─────┘
 
-Explicit null means absent, here and nowhere else: a variable or an input field that is null and may be
-is left out (so an operation's default holds), a null literal is left out. Nulls inside JSON stay.
+Explicit null means absent, here and nowhere else: a variable or an input field that is null and may
+be is left out (so an operation's default holds), a null literal is left out. Nulls inside JSON
+stay.
 
-The way of a value that fits takes no path, no message and no closure per call. One that doesn't fit is
-judged again by graphql-core, slowly, which finds the words and the place. Values of literals without
-variables are built once and shared between requests: a resolver must not change its arguments.
+The way of a value that fits takes no path, no message and no closure per call. One that doesn't fit
+is judged again by graphql-core, slowly, which finds the words and the place. Values of literals
+without variables are built once and shared between requests: a resolver must not change its
+arguments.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     GraphQLArgument,
@@ -48,13 +50,13 @@ Build = Callable[[dict[str, Any]], Any]
 INPUT_ERRORS_MAX = 10
 
 
-class Unfit(Exception):
+class _Unfit(Exception):
     """A value doesn't fit its type; where and why is found on the slow way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A compiled literal: a value, or (`build`) what makes one of the variables. Undefined: absent."""
+    """A compiled literal: a value (Undefined: absent), or `build`, which makes one of variables."""
 
     value: Any = Undefined
     build: Build | None = None
@@ -68,7 +70,7 @@ class Coercers:
         self._objects: dict[str, Coerce] = {}
 
     def of(self, type_: GraphQLInputType) -> Coerce:
-        """Coerces a value that is not None; raises Unfit, or what a scalar raises."""
+        """Coerces a value that is not None; raises _Unfit, or what a scalar raises."""
         if isinstance(type_, GraphQLNonNull):
             type_ = type_.of_type
         if isinstance(type_, GraphQLList):
@@ -87,17 +89,17 @@ class Coercers:
 
         def coerce(value: Any) -> dict[str, Any]:
             if value.__class__ is not dict:
-                raise Unfit
+                raise _Unfit
             coerced = defaults.copy()
             for name, given in value.items():
                 member = members.get(name)
                 if member is None:
-                    raise Unfit
+                    raise _Unfit
                 if given is not None:
                     coerced[member[0]] = member[1](given)
             for name in required:
                 if name not in coerced:
-                    raise Unfit
+                    raise _Unfit
             return coerced
 
         self._objects[type_.name] = coerce  # before its fields: a type may hold itself
@@ -121,7 +123,7 @@ def _list_coercer(coerce_item: Coerce, is_required: bool) -> Coerce:
             if item is not None:
                 coerced.append(coerce_item(item))
             elif is_required:
-                raise Unfit
+                raise _Unfit
             else:
                 coerced.append(None)
         return coerced
@@ -134,7 +136,7 @@ def _enum_coercer(type_: GraphQLEnumType) -> Coerce:
 
     def coerce(value: Any) -> Any:
         if value.__class__ is not str or value not in values:
-            raise Unfit
+            raise _Unfit
         return values[value]
 
     return coerce
@@ -156,7 +158,7 @@ def plan_variables(
     """Compiles the variable definitions of a validated operation."""
     rows = []
     for definition in definitions:
-        type_ = type_from_ast(schema, definition.type)
+        type_ = cast("GraphQLInputType | None", type_from_ast(schema, definition.type))
         assert type_ is not None, "a validated operation names known types"
         default: Any = Undefined
         if definition.default_value is not None:
@@ -179,12 +181,12 @@ def coerce_variables(
             elif default is not Undefined:
                 coerced[name] = default
             elif is_required:
-                raise Unfit
-    except (Unfit, GraphQLError):
+                raise _Unfit
+    except (_Unfit, GraphQLError):
         errors = get_variable_values(
             plan.schema, plan.definitions, given, max_errors=INPUT_ERRORS_MAX
         )
-        assert isinstance(errors, list) and errors, "both ways judge a variable alike"
+        assert isinstance(errors, list), "both ways judge a variable alike"
         return errors
     return coerced
 

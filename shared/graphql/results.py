@@ -1,11 +1,13 @@
-"""What a schema does where no resolver was bound: attributes, `__typename`, and saying "not implemented".
+"""What a schema does where no resolver was bound: attributes, type names, "not implemented".
 
-Values are frozen dataclasses with snake_case attributes, or dicts whose keys are the API's names (or the
-attributes'). A field takes the attribute of its name; a DateTime field takes `<name>_ms` first. A
-parent without such an attribute means that nobody built the field: that is told, never answered with null.
+Values are frozen dataclasses with snake_case attributes, or dicts whose keys are the API's names
+(or the attributes'). A field takes the attribute of its name; a DateTime field takes `<name>_ms`
+first. A parent without such an attribute means that nobody built the field: that is told, never
+answered with null.
 
-Unions and interfaces are resolved by a dict's `__typename`, else by the value's class name. A Rejection is
-`InternalError` or `BadRequestError` by its code. Whatever else comes out of a mutation is its result member.
+Unions and interfaces are resolved by a dict's `__typename`, else by the value's class name. A
+Rejection is `InternalError` or `BadRequestError` by its code. Whatever else comes out of a mutation
+is its result member.
 """
 
 import re
@@ -99,8 +101,8 @@ def rejection_typename(rejection: Rejection) -> str:
     return INTERNAL if rejection.code in INTERNAL_CODES else BAD_REQUEST
 
 
-def rejection_result(rejection: Rejection) -> dict[str, Any]:
-    """A rejection as a union member's value, for where a dict is wanted."""
+def failure(rejection: Rejection) -> dict[str, Any]:
+    """A rejection as the value of a union's error member: a dict of `__typename` and its fields."""
     return {
         "__typename": rejection_typename(rejection),
         "code": rejection.code,
@@ -111,7 +113,6 @@ def rejection_result(rejection: Rejection) -> dict[str, Any]:
 
 def _nothing(_source: object, _info: object) -> None:
     """`_empty` fields exist for the sake of the SDL alone."""
-    return None
 
 
 class UnboundFields(SchemaBindable):

@@ -22,4 +22,4 @@ def make_schema(*bindables: SchemaBindable) -> GraphQLSchema:
     Resolvers are called as `resolve(source, info, **arguments)` with the SDL's own argument names;
     input objects are dicts with the SDL's names. Absent and null arguments are left out.
     """
-    return make_executable_schema(load_sdl(), SCALARS, *bindables, UnboundFields())  # type: ignore[list-item]
+    return make_executable_schema(load_sdl(), *SCALARS, *bindables, UnboundFields())

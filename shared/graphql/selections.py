@@ -1,11 +1,11 @@
-"""What a document asks of each type, planned once: fields, where their values come from, how they end up.
+"""What a document asks of each type, planned once: its fields, and where their values come from.
 
     Selection   the fields asked of one object type, in order
     Field       one of them: an attribute of its parent, or a resolver with its arguments
     Output      how a value of the field's type becomes JSON: leaf, object, union or interface, list
 
-Plans live as long as their document is cached and are shared by all requests for it: they hold no value of
-a request.
+Plans live as long as their document is cached and are shared by all requests for it: they hold no
+value of a request.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -82,6 +82,11 @@ class List:
 Output = Leaf | Object | Abstract | List
 
 
+def takes_rejection(output: Output) -> bool:
+    """Whether a Rejection can stand where `output` is wanted: as its error member."""
+    return isinstance(output, Abstract) and output.takes_rejection
+
+
 def _leaf_serializer(type_: GraphQLScalarType | GraphQLEnumType) -> Serialize:
     """The type's own serializer, with a short way for what most values are."""
     serialize = type_.serialize
@@ -148,7 +153,7 @@ class Field:
         assert resolve is not None, "a schema has a resolver, if only of attributes, everywhere"
         # Set when the value is an attribute of the parent; None when a resolver has to be called.
         self.source = resolve if isinstance(resolve, AttributeResolver) else None
-        self.attribute = None if self.source is None else self.source.attribute
+        self.attribute = "" if self.source is None else self.source.attribute
         self.resolve = resolve
         self.serialize = output.serialize if isinstance(output, Leaf) else None
         self.arguments: ArgumentsPlan | None = None

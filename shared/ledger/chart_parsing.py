@@ -137,7 +137,8 @@ class ChartParser:
         for account in accounts:
             self._account(account, None, inherited, roots)
         if self._count > CHART_ACCOUNTS_MAX:
-            reader.violate("accounts", f"hold {self._count} accounts; at most {CHART_ACCOUNTS_MAX}")
+            rule = f"must hold at most {CHART_ACCOUNTS_MAX} accounts in all, not {self._count}"
+            reader.violate("accounts", rule)
         return ChartOfAccounts(roots, self._nodes)
 
     def _default_currency(
@@ -314,7 +315,8 @@ class ChartParser:
                 member.violate("", f"must give id alone, or externalId with a link, not {given}")
         elif "externalId" not in given or len(given) < 2:
             member.violate("", "must give id, or externalId with linkId or linkIk")
-        if "linkIk" in given and link_type != "CustomLink":
+        is_known = link_type is not None or not member.has("linkType")
+        if "linkIk" in given and is_known and link_type != "CustomLink":
             member.violate("linkType", "must be CustomLink with linkIk")
         parts = [part for part in (account_id, external_id, link_id, link_ik) if part is not None]
         parameters = tuple(dict.fromkeys(name for part in parts for name in part.parameters))

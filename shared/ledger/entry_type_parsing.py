@@ -8,7 +8,7 @@ it doesn't show up as hundreds.
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from shared.ledger.amounts import parse_int96
+from shared.ledger.amounts import in_int96, parse_int96
 from shared.ledger.chart import AccountNode, ChartOfAccounts, CurrencyTemplate
 from shared.ledger.chart_parsing import (
     CURRENCY_MEMBERS,
@@ -100,8 +100,12 @@ class ParameterUses:
         names: Iterable[str],
         kind: Kind,
         repeated: str | None,
-    ) -> None:
-        """Notes the names that the template at `member` uses, inside what `repeated` repeats."""
+    ) -> bool:
+        """Notes the names that the template at `member` uses, inside what `repeated` repeats.
+
+        False when one is a field of an element that there isn't.
+        """
+        is_sound = True
         for name in names:
             array, dot, element_field = name.partition(".")
             if not dot:
@@ -111,10 +115,12 @@ class ParameterUses:
             else:
                 rule = f"only a line or condition with repeated.key {array} may use {{{{{name}}}}}"
                 reader.violate(member, rule)
+                is_sound = False
             if kind == "amount":
                 self.amounts.add(name)
             elif kind == "safe":
                 self.safe.add(name)
+        return is_sound
 
     def add_repeated(self, array: str) -> None:
         """Notes an array parameter, even if no field of it is used."""
@@ -138,11 +144,14 @@ class ParameterUses:
 def read_account(
     reader: ObjectReader,
     member: str,
-    chart: ChartOfAccounts,
+    chart: ChartOfAccounts | None,
     uses: ParameterUses,
     repeated: str | None = None,
 ) -> tuple[Template, AccountNode] | None:
-    """A SchemaLedgerAccountMatchInput: its path and the node that the path leads to."""
+    """A SchemaLedgerAccountMatchInput: its path and the node that the path leads to.
+
+    `chart` None: it could not be read, so no path can be judged.
+    """
     if not reader.require(member):
         return None
     match = reader.object(member, ACCOUNT_MATCH_MEMBERS)
@@ -153,7 +162,9 @@ def read_account(
     )
     if path is None:
         return None
-    uses.add(match, "path", path.parameters, "safe", repeated)
+    is_sound = uses.add(match, "path", path.parameters, "safe", repeated)
+    if chart is None or not is_sound:
+        return None
     node = chart.resolve_template(path)
     if isinstance(node, str):
         match.violate("path", f"is not the path of a Ledger Account: {node}")
@@ -211,7 +222,9 @@ class EntryTypeParser:
 
     __slots__ = ("_chart", "_chart_is_sound", "_scopes")
 
-    def __init__(self, chart: ChartOfAccounts, chart_is_sound: bool, scopes: ScopeUses) -> None:
+    def __init__(
+        self, chart: ChartOfAccounts | None, chart_is_sound: bool, scopes: ScopeUses
+    ) -> None:
         self._chart = chart
         self._chart_is_sound = chart_is_sound
         self._scopes = scopes
@@ -234,11 +247,12 @@ class EntryTypeParser:
         fixed = _read_fixed(reader, uses, is_runtime=lines is None)
         if lines is not None and self._chart_is_sound:
             self._check_balance(reader, lines, fixed)
-        if name is None:
+        version = reader.version("typeVersion") if reader.has("typeVersion") else 1
+        if name is None or version is None:
             return None
         return EntryType(
             type=name,
-            version=reader.version("typeVersion") or 1,
+            version=version,
             description=description,
             status=reader.choice("status", STATUSES) or "active",
             lines=None if lines is None else tuple([line for line in lines if line is not None]),
@@ -284,8 +298,10 @@ class EntryTypeParser:
         account = read_account(reader, "account", self._chart, uses, repeated)
         node = None if account is None else account[1]
         amount = reader.amount("amount")
-        if amount is not None:
-            uses.add(reader, "amount", amount.parameters, "amount", repeated)
+        if amount is not None and not uses.add(
+            reader, "amount", amount.parameters, "amount", repeated
+        ):
+            amount = None
         currency = read_currency(reader, node if self._chart_is_sound else None, uses, repeated)
         description = reader.text_template("description")
         if description is not None:
@@ -454,8 +470,12 @@ def _read_bounds(
         reader.violate("", "must give eq, gte or lte")
     if reader.has("eq") and (reader.has("gte") or reader.has("lte")):
         reader.violate("eq", "can't be given together with gte or lte")
-    is_comparable = gte is not None and lte is not None and gte.terms == lte.terms
-    if is_comparable and gte.constant > lte.constant:
+    if (
+        gte is not None
+        and lte is not None
+        and gte.terms == lte.terms
+        and gte.constant > lte.constant
+    ):
         reader.violate("gte", f"must not be greater than lte, {lte.text}")
     return eq, gte, lte
 
@@ -473,8 +493,8 @@ def _read_fixed(reader: ObjectReader, uses: ParameterUses, is_runtime: bool) -> 
         member = f"parameters.{shown_name(name)}"
         if name not in uses.plain and not is_runtime:
             reader.violate(member, "is not a parameter that the entry type uses")
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value) if abs(value) < 10**40 else "out of range"
+        if isinstance(value, int) and not isinstance(value, bool) and in_int96(value):
+            value = str(value)
         if not isinstance(value, str):
             reader.violate(member, f"must be a string or an integer, not {shown(value)}")
             continue

@@ -4,9 +4,9 @@ One account in one currency has a *head* item and, once it has been active for l
 and hours are the ledger's own (periods.local_bucket). `own` counts the account's lines, `child` those of
 all its descendants.
 
-    head    o own total     m<yyyymm> own of a month     h<yyyymm><hour> own of an hour     f<yyyymm> folds
-            c child total   n<yyyymm> child of a month   j<yyyymm><hour> child of an hour   r revision
-    month                                                h<hour>, j<hour>                   f folds
+    head    o own total     m<yyyymm> own of a month     h<yyyymm>.<hour> own of an hour     f<yyyymm> folds
+            c child total   n<yyyymm> child of a month   j<yyyymm>.<hour> child of an hour   r revision
+    month                                                h<hour>, j<hour>                    f folds
 
 A line touches the head alone: one item to write for each account that an entry moves, where a head and a
 month item would be two. Hours are *folded* into their month's item now and then, so the head stays small
@@ -32,7 +32,8 @@ LIMB = 10**30
 HEAD_HOURS_MAX = 24  # a head with more hours than this is worth a fold
 FOLD_MONTHS_MAX = 50  # months that one fold moves hours to
 
-_HOUR_AT = 7  # in h<yyyymm><hour>
+_MONTH_LETTERS = frozenset("mnMN")
+_HOUR_LETTERS = frozenset("hjHJ")
 _NONE: Attributes = {}
 
 
@@ -120,17 +121,17 @@ def _months(head: Attributes, first: int, last: int) -> Sums:
     """Sum of the months from `first` to `last`, both included."""
     own = child = 0
     for name, value in head.items():
-        if len(name) != _HOUR_AT or not first <= int(name[1:]) <= last:
+        letter = name[0]
+        if letter not in _MONTH_LETTERS or not first <= int(name[1:]) <= last:
             continue
         assert isinstance(value, int)
-        letter = name[0]
         if letter == "m":
             own += value
         elif letter == "n":
             child += value
         elif letter == "M":
             own += value * LIMB
-        elif letter == "N":
+        else:
             child += value * LIMB
     return Sums(own, child)
 
@@ -142,20 +143,20 @@ def _hours(
     own = child = 0
     prefix = f"{month:06d}"
     for name, value in head.items():
-        if len(name) <= _HOUR_AT or name[1:_HOUR_AT] != prefix:
-            continue
-        if first <= int(name[_HOUR_AT:]) <= last:
-            more = _of_letter(name[0], value)
-            own, child = own + more.own, child + more.child
+        if name[0] in _HOUR_LETTERS:
+            of_month, _, hour = name[1:].partition(".")
+            if of_month == prefix and first <= int(hour) <= last:
+                more = _of_letter(name[0], value)
+                own, child = own + more.own, child + more.child
     for name, value in (month_item or _NONE).items():
-        if name[0] in "hjHJ" and first <= int(name[1:]) <= last:
+        if name[0] in _HOUR_LETTERS and first <= int(name[1:]) <= last:
             more = _of_letter(name[0], value)
             own, child = own + more.own, child + more.child
     return Sums(own, child)
 
 
 def _of_letter(letter: str, value: str | int | bytes) -> Sums:
-    assert isinstance(value, int) and letter in "hjHJ"
+    assert isinstance(value, int)
     amount = value if letter in "hj" else value * LIMB
     return Sums(amount, 0) if letter in "hH" else Sums(0, amount)
 
@@ -171,20 +172,18 @@ def hours_by_month(
         hours[(month, hour)] = Sums(held.own + more.own, held.child + more.child)
 
     for name, value in (head or _NONE).items():
-        if len(name) > _HOUR_AT and name[0] in "hjHJ":
-            count(int(name[1:_HOUR_AT]), int(name[_HOUR_AT:]), _of_letter(name[0], value))
+        if name[0] in _HOUR_LETTERS:
+            count(*hour_of(name), _of_letter(name[0], value))
     for month, item in month_items.items():
         for name, value in item.items():
-            if name[0] in "hjHJ":
+            if name[0] in _HOUR_LETTERS:
                 count(month, int(name[1:]), _of_letter(name[0], value))
     return {at: sums for at, sums in hours.items() if sums != (0, 0)}
 
 
 def months_of_head(head: Attributes | None) -> dict[int, Sums]:
     """Every month that isn't zero: for audits."""
-    months = {
-        int(name[1:]) for name in head or _NONE if len(name) == _HOUR_AT and name[0] in "mnMN"
-    }
+    months = {int(name[1:]) for name in head or _NONE if name[0] in _MONTH_LETTERS}
     sums = {month: _months(head or _NONE, month, month) for month in months}
     return {month: held for month, held in sums.items() if held != (0, 0)}
 
@@ -200,9 +199,8 @@ def head_adds(delta: HistoryDelta) -> dict[str, int]:
         (delta.child_by_hour, "n", "j"),
     ):
         for (month, hour), amount in by_hour.items():
-            name = f"{month:06d}"
-            _add(adds, month_letter + name, amount)
-            _add(adds, f"{hour_letter}{name}{hour}", amount)
+            _add(adds, f"{month_letter}{month:06d}", amount)
+            _add(adds, f"{hour_letter}{month:06d}.{hour}", amount)
     return adds
 
 
@@ -217,6 +215,17 @@ def _add(adds: dict[str, int], name: str, amount: int) -> None:
     adds[name] = adds.get(name, 0) + low
 
 
+def is_hour(name: str) -> bool:
+    """Whether an attribute of a head, or of what is added to it, is an hour's."""
+    return name[0] in _HOUR_LETTERS
+
+
+def hour_of(name: str) -> tuple[int, int]:
+    """The month (yyyymm) and the hour that an hour's attribute of a head stands for."""
+    month, _, hour = name[1:].partition(".")
+    return int(month), int(hour)
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
     """A head without its older hours, and what its months' items get instead."""
@@ -225,22 +234,83 @@ class Fold:
     month_adds: dict[int, dict[str, int]]  # by month (yyyymm)
 
 
-def fold(head: Attributes) -> Fold | None:
+def fold(head: Attributes, hours_max: int = HEAD_HOURS_MAX) -> Fold | None:
     """Moves all hours but the newest out of `head`; None when it holds too few to be worth it."""
-    hours = {name[1:] for name in head if len(name) > _HOUR_AT and name[0] in "hjHJ"}
-    if len(hours) <= HEAD_HOURS_MAX:
+    hours = sorted({hour_of(name) for name in head if is_hour(name)})
+    if len(hours) <= hours_max:
         return None
-    in_order = sorted(hours, key=lambda at: (at[: _HOUR_AT - 1], int(at[_HOUR_AT - 1 :])))
-    months = sorted({at[: _HOUR_AT - 1] for at in in_order[:-1]})[:FOLD_MONTHS_MAX]
-    moved = {at for at in in_order[:-1] if at[: _HOUR_AT - 1] in months}
+    months = sorted({month for month, _ in hours[:-1]})[:FOLD_MONTHS_MAX]
     kept = dict(head)
-    month_adds: dict[int, dict[str, int]] = {int(month): {"f": 1} for month in months}
+    month_adds: dict[int, dict[str, int]] = {month: {"f": 1} for month in months}
     for name, value in head.items():
-        if len(name) > _HOUR_AT and name[0] in "hjHJ" and name[1:] in moved:
+        if not is_hour(name):
+            continue
+        month, hour = hour_of(name)
+        if month in month_adds and (month, hour) != hours[-1]:
             assert isinstance(value, int)
             del kept[name]
-            month_adds[int(name[1:_HOUR_AT])][name[0] + name[_HOUR_AT:]] = value
+            month_adds[month][f"{name[0]}{hour}"] = value
     for month in months:
-        kept["f" + month] = _number(head, "f" + month) + 1
+        kept[f"f{month:06d}"] = _number(head, f"f{month:06d}") + 1
     kept["r"] = _number(head, "r") + 1
     return Fold(kept, month_adds)
+
+
+def rebuilt(
+    hours: Mapping[tuple[int, int], Sums],
+    head: Attributes | None,
+    months: Mapping[int, Attributes],
+    months_max: int,
+) -> tuple[dict[str, str | int | bytes], dict[int, dict[str, str | int | bytes]], bool]:
+    """Head and months' items, without their keys, that hold `hours`, in place of those that stand.
+
+    Only months that differ are put right, at most `months_max` of them; True when others are left for
+    another turn. Counts of folds and the revision go on, so a reader between two items sees them as torn.
+    """
+    old = head or _NONE
+    held = hours_by_month(old, months)
+    due = {at: sums for at, sums in hours.items() if sums != (0, 0)}
+    differing = sorted({month for month, hour in {*held, *due} if _differs(held, due, month, hour)})
+    turn = frozenset(differing[:months_max])
+    adds: dict[str, int] = {"o": 0, "c": 0}
+    for (month, _), sums in hours.items():
+        _add_whole(adds, "o", sums.own)
+        _add_whole(adds, "c", sums.child)
+        _add_whole(adds, f"m{month:06d}", sums.own)
+        _add_whole(adds, f"n{month:06d}", sums.child)
+    new: dict[str, str | int | bytes] = {
+        name: value for name, value in adds.items() if value or name in ("o", "c")
+    }
+    for name, value in old.items():
+        if name[0] == "f" or (is_hour(name) and hour_of(name)[0] not in turn):
+            new[name] = value
+    new["r"] = _number(old, "r") + 1
+    items: dict[int, dict[str, str | int | bytes]] = {}
+    for month in turn:
+        name = f"f{month:06d}"
+        count = max(_number(old, name), _number(months.get(month, _NONE), "f")) + 1
+        new[name] = count
+        items[month] = {"f": count}
+    for (month, hour), sums in due.items():
+        if month in turn:
+            of_month: dict[str, int] = {}
+            _add(of_month, f"h{hour}", sums.own)
+            _add(of_month, f"j{hour}", sums.child)
+            items[month].update(of_month)
+    return new, items, len(differing) > len(turn)
+
+
+def _differs(
+    held: Mapping[tuple[int, int], Sums],
+    due: Mapping[tuple[int, int], Sums],
+    month: int,
+    hour: int,
+) -> bool:
+    return held.get((month, hour)) != due.get((month, hour))
+
+
+def _add_whole(adds: dict[str, int], name: str, amount: int) -> None:
+    """Adds to a sum that is kept in two limbs, normalized: the high one only when it is needed."""
+    whole = adds.pop(name.upper(), 0) * LIMB + adds.pop(name, 0) + amount
+    adds[name] = 0
+    _add(adds, name, whole)

@@ -43,7 +43,7 @@ TypeKey = tuple[str, int]
 
 
 def parse_payment_types(
-    reader: ObjectReader, chart: ChartOfAccounts, chart_is_sound: bool
+    reader: ObjectReader, chart: ChartOfAccounts | None, chart_is_sound: bool
 ) -> dict[TypeKey, Mapping[str, Any]]:
     """The payment types by type and version, as stated."""
     types: dict[TypeKey, Mapping[str, Any]] = {}
@@ -75,7 +75,7 @@ def parse_payment_types(
 
 
 def _check_payment_entry(
-    reader: ObjectReader, chart: ChartOfAccounts, chart_is_sound: bool
+    reader: ObjectReader, chart: ChartOfAccounts | None, chart_is_sound: bool
 ) -> None:
     """One event's entry: lines on known accounts, balanced where that can be told."""
     uses = ParameterUses()

@@ -1,7 +1,8 @@
 """Positions: where a thing stands in a list that shows the newest first.
 
-A position is `<inverted time>#<id>`, plain text that sorts as the list does. DynamoDB's lists have it as their
-sort key, the search documents at the end of theirs, cursors carry it: so a list reads the same from both.
+A position is `<inverted time>#<id>`, plain text that sorts as the list does. DynamoDB's lists
+have it as their sort key, the search documents at the end of theirs, cursors carry it: so a list
+reads the same from both.
 """
 
 POSTED_MS_MAX = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z

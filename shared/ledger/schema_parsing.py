@@ -74,16 +74,21 @@ def parse_schema(json: Mapping[str, Any]) -> Schema | list[Violation]:
         chart = ChartParser(scopes).parse(chart_reader)
     chart_is_sound = len(violations) == noted_count
 
-    entry_types = _entry_types(reader, EntryTypeParser(chart, chart_is_sound, scopes))
-    groups = _groups(reader, chart)
+    known_chart = chart if chart_is_sound or chart.nodes else None
+
+    entry_types = _entry_types(reader, EntryTypeParser(known_chart, chart_is_sound, scopes))
+    groups = _groups(reader, known_chart)
     payments = reader.object("payments", PAYMENTS_MEMBERS)
-    payment_types = {} if payments is None else parse_payment_types(payments, chart, chart_is_sound)
+    payment_types = (
+        {} if payments is None else parse_payment_types(payments, known_chart, chart_is_sound)
+    )
     for scene in reader.objects("scenes", SCENE_MEMBERS, FILTER_LIST_MAX) or ():
         check_scene(scene, entry_types.keys(), payment_types.keys())
     _check_scopes(scopes, violations)
     if violations:
         return violations
     assert key is not None
+    _assert_complete(document, entry_types)
     return Schema(
         key=key,
         name=name or key,
@@ -116,7 +121,20 @@ def _entry_types(reader: ObjectReader, parser: EntryTypeParser) -> dict[tuple[st
     return types
 
 
-def _groups(reader: ObjectReader, chart: ChartOfAccounts) -> tuple[GroupDefinition, ...]:
+def _assert_complete(
+    document: Mapping[str, Any], entry_types: Mapping[tuple[str, int], EntryType]
+) -> None:
+    """Whatever could not be read was noted: nothing of a valid document was dropped in silence."""
+    assert len(entry_types) == len(document.get("ledgerEntries", {}).get("types", ()))
+    for entry_type in entry_types.values():
+        assert (entry_type.lines is None) is ("lines" not in entry_type.json)
+        assert len(entry_type.lines or ()) == len(entry_type.json.get("lines", ()))
+        assert len(entry_type.tags) == len(entry_type.json.get("tags", ()))
+        assert len(entry_type.groups) == len(entry_type.json.get("groups", ()))
+        assert len(entry_type.conditions) >= len(entry_type.json.get("conditions", ()))
+
+
+def _groups(reader: ObjectReader, chart: ChartOfAccounts | None) -> tuple[GroupDefinition, ...]:
     """What the document says of group keys."""
     definitions: dict[str, GroupDefinition] = {}
     for member in reader.objects("groups", _GROUP_MEMBERS, FILTER_LIST_MAX) or ():
@@ -140,13 +158,11 @@ def _check_scopes(scopes: ScopeUses, violations: list[Violation]) -> None:
     if not scopes.own or not scopes.total:
         return
     own = scopes.own[0]
-    for use in scopes.total:
-        rule = f"can't be combined with {own.what} at {own.path}"
-        violations.append(
-            Violation(
-                use.path, f"({use.what}) {rule}: use own balances or total balances, not both"
-            )
-        )
+    rule = (
+        f"can't be combined with {own.what} at {own.path}:"
+        " use own balances or total balances, not both"
+    )
+    violations.extend(Violation(use.path, rule) for use in scopes.total)
 
 
 def _nests_deeper(value: Any, depth_max: int) -> bool:

@@ -21,7 +21,10 @@ _UNSAFE_LITERAL = re.compile("[/#:]")
 
 def shown(value: object) -> str:
     """A value as a message shows it: short."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits has no repr
+        text = "a very large number"
     return text if len(text) <= _SHOWN_CHARS_MAX else text[:_SHOWN_CHARS_MAX] + "…"
 
 
@@ -38,6 +41,7 @@ class ObjectReader:
         if not isinstance(json, dict):
             violations.append(Violation(path, f"must be an object, not {shown(json)}"))
             json = {}
+            self.violations = []  # what it lacks besides is nobody's business
         self.json = json
         for name in json:
             if name not in members:
@@ -121,7 +125,7 @@ class ObjectReader:
             return None
         template = parse_template(text)
         if isinstance(template, str):
-            self.violate(name, template)
+            self.violate(name, f"is malformed: {template}")
             return None
         return template
 
@@ -184,8 +188,8 @@ class ObjectReader:
             self.violate(name, f"must be a list, not {shown(value)}")
             return None
         if not count_min <= len(value) <= count_max:
-            bound = f"at most {count_max}" if len(value) > count_max else f"at least {count_min}"
-            self.violate(name, f"holds {len(value)} elements; {bound} are allowed")
+            bound = f"at most {count_max}" if value else f"at least {count_min}"
+            self.violate(name, f"must hold {bound} elements, not {len(value)}")
         path = self.at(name)
         return [
             ObjectReader(item, f"{path}[{place}]", members, self.violations)

@@ -73,7 +73,7 @@ def _placeholder_problem(at: int, inner: str | None) -> str:
     rule = "{{ must be followed by a parameter's name (letters, digits, _ and -) and }}"
     if inner is None:
         return f"at character {at + 1}: {rule}"
-    return f"at character {at + 1}: {rule}, not {inner.strip()[:_SHOWN_CHARS_MAX]!r}"
+    return f"at character {at + 1}: {rule}, not {inner.strip(' ')[:_SHOWN_CHARS_MAX]!r}"
 
 
 def parse_template(text: str) -> Template | str:

@@ -1,11 +1,11 @@
 """What a list may ask of a document: a closed set of filter clauses, and what each one means.
 
-The same clauses are evaluated three times: by Elasticsearch (`elastic.py` turns them into queries), by
-the in-memory index, and by lists that are served from DynamoDB because the Schema wants them strong.
-`matches` is their definition; the contract suite holds Elasticsearch to it.
+The same clauses are evaluated three times: by Elasticsearch (`elastic.py` turns them into
+queries), by the in-memory index, and by lists that are served from DynamoDB because the Schema
+wants them strong. `matches` is their definition; the contract suite holds Elasticsearch to it.
 
-A field of a document is absent, one value, or a list of values; a clause about a value holds when any
-of a list's values fits. Text is compared as it stands: no folding, no analysis.
+A field of a document is absent, one value, or a list of values; a clause about a value holds when
+any of a list's values fits. Text is compared as it stands: no folding, no analysis.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,8 +47,8 @@ class Range:
 class Contains:
     """`field` has a value that begins with `prefix` and holds `fragment` anywhere after it.
 
-    The one clause without an exact term to look up: Elasticsearch walks the field's terms that begin
-    with `prefix`, so its cost grows with their number and not with the documents'.
+    The one clause without an exact term to look up: Elasticsearch walks the field's terms that
+    begin with `prefix`, so its cost grows with their number and not with the documents'.
     """
 
     field: str

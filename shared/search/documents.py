@@ -1,15 +1,15 @@
 """Value -> document, and back: what of an entry, a line, an account or a group can be searched.
 
-    entry    ledger · sort_key · id · ik · posted · type · type_version · tags · groups · accounts · flags
-    line     ledger · account · by_account · by_ledger · id · entry · posted · created · currency · side · key
-             path · pattern · instances · ancestors · tags · tx · external_tx · flags
-    account  ledger · sort_key · id · created · type · path · ancestors · patterns · instances · parent
-             external_account · flags
-    group    ledger · sort_key · id · key · value · created
+    entry    ledger sort_key id ik posted type type_version tags groups accounts flags
+    line     ledger account by_account by_ledger id entry posted created currency side key path
+             pattern instances ancestors tags tx external_tx flags
+    account  ledger sort_key id created type path ancestors patterns instances parent
+             external_account flags
+    group    ledger sort_key id key value created
 
-Everything else of a value travels in the document's `record`, unsearched, so that a page of hits is a page
-of whole values. Dates need no field: a day, in UTC or in the ledger's own time, is a range of `posted`.
-Amounts need none either: no filter asks for them.
+Everything else of a value travels in the document's `record`, unsearched, so that a page of hits is
+a page of whole values. Dates need no field: a day, in UTC or in the ledger's own time, is a range
+of `posted`. Amounts need none either: no filter asks for them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,17 +20,17 @@ from typing import Any
 import orjson
 
 from shared.ledger.accounts import LedgerAccount, ancestor_paths, line_side
-from shared.ledger.entries import LedgerEntry, LedgerLine, PlacedLine
 from shared.ledger.chart import pattern_of
+from shared.ledger.entries import LedgerEntry, LedgerLine, PlacedLine
 from shared.ledger.identifiers import account_id, line_id
 from shared.ledger.positions import POSTED_MS_MAX, inverted_ms, position_of
 from shared.ledger.records import entry_from_record, entry_record
 from shared.search.clauses import pair_term
 from shared.search.index import Deletion, Document, Kind
 
-# A line's document carries its whole entry, so that a page of lines is whole too. Beyond this many bytes
-# of entry it carries none, and the reader loads the entry: 30 lines with 100 kB of parameters would
-# otherwise write 3 MB. An entry of 30 lines with short texts takes 3 kB.
+# A line's document carries its whole entry, so that a page of lines is whole too. Beyond this
+# many bytes of entry it carries none, and the reader loads the entry: 30 lines with 100 kB of
+# parameters would otherwise write 3 MB. An entry of 30 lines with short texts takes 3 kB.
 LINE_RECORD_BYTES_MAX = 4_096
 ACCOUNT_FIELDS_CACHED_MAX = 10_000  # about 8 MB
 
@@ -44,7 +44,8 @@ LINKED = "linked"  # a Linked Ledger Account
 # --- Entries and lines -------------------------------------------------------------------------
 def entry_documents(entry: LedgerEntry) -> list[Document]:
     """The entry's document, then one for each line. Their version is the entry's revision."""
-    assert entry.lines and entry.revision >= 1
+    assert entry.lines
+    assert entry.revision >= 1
     ledger, revision = entry.ledger_id, entry.revision
     record = orjson.dumps(entry_record(entry))
     position = position_of(entry.posted_ms, entry.id)
@@ -57,9 +58,7 @@ def entry_documents(entry: LedgerEntry) -> list[Document]:
         if flags:
             source["flags"] = flags
         accounts[source["account"]] = None
-        documents.append(
-            Document(Kind.LINES, source["id"], ledger, revision, source, line_record)
-        )
+        documents.append(Document(Kind.LINES, source["id"], ledger, revision, source, line_record))
     source = {
         "ledger": ledger,
         "sort_key": f"{ledger}#{position}",
@@ -134,7 +133,7 @@ def entry_from_source(source: Mapping[str, Any]) -> LedgerEntry:
 
 
 def entries_of_lines(sources: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Ids of the entries that hits in the lines index don't carry, for being large. Usually none."""
+    """Ids of the entries that hits of the lines index are too large to carry: few, or none."""
     return list(dict.fromkeys([s["entry"] for s in sources if s["record"] is None]))
 
 
@@ -173,7 +172,7 @@ def _pair_terms(pairs: tuple[tuple[str, str], ...]) -> list[str]:
     return terms
 
 
-# --- Accounts ---------------------------------------------------------------------------------------
+# --- Accounts -------------------------------------------------------------------------------------
 def account_documents(account: LedgerAccount) -> list[Document]:
     """The account's one document. Its version is the account's revision."""
     assert account.revision >= 1
@@ -235,12 +234,13 @@ def linked_terms(link: str | None, external_account: str | None) -> list[str]:
     return terms
 
 
-# --- Groups -----------------------------------------------------------------------------------------
+# --- Groups ---------------------------------------------------------------------------------------
 def group_documents(entry: LedgerEntry) -> list[Document]:
-    """One document for each of the entry's groups: key, value, and `created` of the first entry in it.
+    """One document for each of the entry's groups: key, value, and `created` of the first entry
+    in it.
 
-    The earlier an entry was created the higher its documents' version, so of all entries of a group the
-    first one's document stays, in whatever order they are indexed.
+    The earlier an entry was created the higher its documents' version, so of all entries of a
+    group the first one's document stays, in whatever order they are indexed.
     """
     ledger, created_ms = entry.ledger_id, entry.created_ms
     version = POSTED_MS_MAX - created_ms + 1

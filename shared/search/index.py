@@ -6,8 +6,8 @@
     verify        scan, count
 
 Lists are ordered by one keyword, the sort key: the scope (ledger, or ledger and account), then a
-*position* inside it. A position is all that a cursor has to keep, and it reads the same in DynamoDB's
-strong lists: `<inverted time>#<id>` (`<key>...` for groups).
+*position* inside it. A position is all that a cursor has to keep, and it reads the same in
+DynamoDB's strong lists: `<inverted time>#<id>` (`<key>...` for groups).
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,12 +28,12 @@ class Kind(StrEnum):
     TXS = "txs"
 
 
-# --- Operations: what goes into an index ------------------------------------------------------------
+# --- Operations: what goes into an index ----------------------------------------------------------
 class Document(NamedTuple):
-    """What stands in an index under `id`: searchable fields in `source`, the whole value in `record`.
+    """What stands in an index under `id`: what is searched in `source`, the whole in `record`.
 
-    `record` is JSON; it is stored as the source's member `record` and never searched. Of two documents
-    with one id the higher `version` stays, whatever order they come in.
+    `record` is JSON; it is stored as the source's member `record` and never searched. Of two
+    documents with one id the higher `version` stays, whatever order they come in.
     """
 
     kind: Kind
@@ -73,7 +73,7 @@ class ItemResult:
     reason: str = ""
 
 
-# --- Searches: what comes out -------------------------------------------------------------------------
+# --- Searches: what comes out ---------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order in which documents of a kind can be listed."""
@@ -81,7 +81,9 @@ class Order:
     kind: Kind
     field: str  # keyword that holds the sort key
     scope_field: str  # keyword that holds the last part of the scope
-    time_field: str | None  # number whose inverse begins every position; None: positions carry no time
+    time_field: (
+        str | None
+    )  # number whose inverse begins every position; None: positions carry no time
 
 
 ENTRIES_NEWEST = Order(Kind.ENTRIES, "sort_key", "ledger", "posted")
@@ -95,9 +97,10 @@ GROUPS_BY_KEY = Order(Kind.GROUPS, "sort_key", "ledger", None)
 class SearchRequest:
     """One page of one list.
 
-    Without a position: the first page, or the last one (`from_end`). `after`: the page that begins right
-    after that position; `before`: the page that ends right before it. At most one of the two is given.
-    `span_ms` is what time one page of this list covers, as far as known: it makes `before` cheap.
+    Without a position: the first page, or the last one (`from_end`). `after`: the page that
+    begins right after that position; `before`: the page that ends right before it. At most one of
+    the two is given. `span_ms` is what time one page of this list covers, as far as known: it
+    makes `before` cheap.
     """
 
     order: Order
@@ -110,7 +113,8 @@ class SearchRequest:
     span_ms: int | None = None
 
     def __post_init__(self) -> None:
-        assert self.scope and self.size >= 1
+        assert self.scope
+        assert self.size >= 1
         assert (self.after is not None) + (self.before is not None) + self.from_end <= 1
 
     @property
@@ -134,7 +138,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """At most `size` hits in the list's order. `more`: others follow in the direction that was asked."""
+    """At most `size` hits, in the list's order. `more`: others follow, the way that was asked."""
 
     hits: tuple[Hit, ...]
     more: bool
@@ -167,8 +171,9 @@ def scope_prefix(scope: tuple[str, ...]) -> str:
 class Index(Protocol):
     """Every kind's index behind one port.
 
-    Raises SearchUnavailable (unreachable, overloaded, or the answer was lost: everything here may be sent
-    again, because versions make a repeated operation harmless) and SearchRefused (our mistake).
+    Raises SearchUnavailable (unreachable, overloaded, or the answer was lost: everything here may
+    be sent again, because versions make a repeated operation harmless) and SearchRefused (our
+    mistake).
     """
 
     async def bulk(
@@ -213,7 +218,7 @@ class Index(Protocol):
         ...
 
     async def swap_aliases(self, targets: Mapping[Kind, str]) -> list[str]:
-        """Points each kind's alias at the named index, all in one call; gives the names that were live."""
+        """Points the kinds' aliases at the named indices, in one call; gives the former ones."""
         ...
 
     async def delete_index(self, name: str) -> None:

@@ -1,14 +1,15 @@
 """Creates what is missing in Elasticsearch: `python -m shared.search.provision`.
 
-Every kind gets its index and its alias; what stands is left alone. An index that was made with another
-mapping version is never touched: it has to be rebuilt, and until then this command says so and exits 1.
+Every kind gets its index and its alias; what stands is left alone. An index that was made with
+another mapping version is never touched: it has to be rebuilt, and until then this command says
+so and exits 1.
 """
 
 import asyncio
 import sys
 from dataclasses import dataclass
 
-from shared.errors import TwofoldError
+from shared.errors import ConfigurationError, TwofoldError
 from shared.search.elastic import ElasticIndex
 from shared.search.index import Kind
 from shared.search.indices import MAPPING_VERSION
@@ -24,12 +25,18 @@ class Provisioned:
 
 
 async def provision_indices(index: ElasticIndex) -> Provisioned:
-    """Creates the missing indices with their aliases; does nothing when run again, or at the same time."""
+    """Creates missing indices with their aliases; harmless when run again, or twice at once."""
     live = {info.kind: info for info in await index.indices() if info.live}
     created = [kind for kind in Kind if kind not in live and await index.create_live_index(kind)]
-    outdated = [
-        kind for kind, info in live.items() if info.mapping_version != MAPPING_VERSION
-    ]
+    if len(live) + len(created) < len(Kind):
+        # Another process was faster, or a rebuild was cut off before its alias was set.
+        standing = {info.kind for info in await index.indices() if info.live}
+        for kind in Kind:
+            if kind not in standing:
+                raise ConfigurationError(
+                    f"an index of {kind.value} stands without its alias: run the rebuild command"
+                )
+    outdated = [kind for kind, info in live.items() if info.mapping_version != MAPPING_VERSION]
     return Provisioned(tuple(created), tuple(outdated))
 
 

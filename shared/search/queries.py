@@ -1,7 +1,7 @@
 """Clauses and requests -> Elasticsearch's query language, and its hits -> pages. Pure.
 
-Everything is a filter: nothing is scored, nothing is counted. A page asks for one hit more than it shows,
-which is how it knows that others follow.
+Everything is a filter: nothing is scored, nothing is counted. A page asks for one hit more than
+it shows, which is how it knows that others follow.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,9 @@ from shared.search.index import Hit, SearchPage, SearchRequest
 
 Query = dict[str, Any]
 
-# A page before a position is read against the index's order, so everything newer that matches would be
-# looked at. How far to look at first, in multiples of the neighbouring page's time; None: no bound.
+# A page before a position is read against the index's order, so everything newer that matches
+# would be looked at. How far to look at first, in multiples of the neighbouring page's time;
+# None: no bound.
 BACKWARD_WINDOWS: tuple[int | None, ...] = (8, None)
 _SPAN_MS_MIN = 1_000
 

@@ -5,13 +5,16 @@ prime, clear) and replaces only its dispatch, which would lose its tasks to the 
 the futures of a cancelled batch pending for ever, and costs two tasks a batch.
 """
 
-from asyncio import CancelledError, Future, Task, get_running_loop
+from asyncio import Future, Task, get_running_loop
+from collections.abc import Sequence
+from functools import partial
 
 from aiodataloader import DataLoader
 
 from shared.errors import TwofoldError
 from shared.store.table import Item, Key, Table
 
+Answer = Item | None | Exception
 Waiting = list[tuple[Key, "Future[Item | None]"]]
 
 
@@ -27,11 +30,9 @@ class KeyLoader(DataLoader[Key, Item | None]):
         self._table = table
         self._consistent = consistent
         self._waiting: Waiting = []
-        self._tasks: set[Task[None]] = set()
+        self._tasks: set[Task[list[Answer]]] = set()
 
-    async def batch_load_fn(  # type: ignore[override]
-        self, keys: list[Key]
-    ) -> list[Item | None | Exception]:
+    async def batch_load_fn(self, keys: list[Key]) -> list[Answer]:  # type: ignore[override]
         """One value for each key; a failure is returned for every key, never raised."""
         try:
             return list(await self._table.get_many(keys, consistent=self._consistent))
@@ -46,27 +47,27 @@ class KeyLoader(DataLoader[Key, Item | None]):
 
     def _dispatch(self) -> None:
         waiting, self._waiting = self._waiting, []
-        task = self.loop.create_task(self._load(waiting))
+        task = self.loop.create_task(self.batch_load_fn([key for key, _ in waiting]))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._settle, waiting))
 
-    async def _load(self, waiting: Waiting) -> None:
-        try:
-            values = await self.batch_load_fn([key for key, _ in waiting])
-        except CancelledError:
+    def _settle(self, waiting: Waiting, task: Task[list[Answer]]) -> None:
+        """Answers everybody who waits, however the batch ended; a task may be cancelled unstarted."""
+        self._tasks.discard(task)
+        if task.cancelled():
             for key, future in waiting:
                 self.clear(key)
                 future.cancel()
-            raise
-        except Exception as error:  # a mistake of ours: those who wait must hear of it
-            values = [error] * len(waiting)
-        assert len(values) == len(waiting)
-        for (key, future), value in zip(waiting, values, strict=True):
-            if isinstance(value, Exception):
+            return
+        error = task.exception()  # a mistake of ours: those who wait must hear of it
+        answers: Sequence[Answer | BaseException]
+        answers = task.result() if error is None else [error] * len(waiting)
+        for (key, future), answer in zip(waiting, answers, strict=True):
+            if isinstance(answer, BaseException):
                 self.clear(key)
             if future.done():  # who waited was cancelled
                 continue
-            if isinstance(value, Exception):
-                future.set_exception(value)
+            if isinstance(answer, BaseException):
+                future.set_exception(answer)
             else:
-                future.set_result(value)
+                future.set_result(answer)

@@ -10,7 +10,7 @@ The same seed and the same calls give the same faults. Delays are on the loop's 
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from random import Random
 
 from shared.errors import StoreError, StoreTimeout, StoreUnavailable, StreamExpired
@@ -343,13 +343,11 @@ class FaultyStream:
             raise StreamExpired("the iterator is too old")
         if dice.hits("empty", faults.empty):
             return StreamBatch([], iterator)
-        before = self._read_before.pop(iterator, [])
+        before = self._read_before.get(iterator)
+        if before and dice.hits("duplicated", faults.duplicated):
+            return StreamBatch(before[-dice.rng.randint(1, min(limit, len(before))) :], iterator)
         batch = await self._stream.read(iterator, limit=limit)
-        records = batch.records
-        room = min(len(before), limit - len(records))
-        if room and dice.hits("duplicated", faults.duplicated):
-            records = before[-dice.rng.randint(1, room) :] + records
-            batch = replace(batch, records=records)
-        if batch.iterator is not None and faults.duplicated and records:
-            self._read_before[batch.iterator] = records
+        self._read_before.pop(iterator, None)
+        if batch.iterator is not None and faults.duplicated and batch.records:
+            self._read_before[batch.iterator] = batch.records
         return batch

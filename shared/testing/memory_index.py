@@ -1,7 +1,8 @@
 """The Index port in memory: what the contract suite holds equal to Elasticsearch.
 
-It keeps what Elasticsearch keeps (versions of documents, also of deleted ones, strict mappings, aliases,
-refreshes) and evaluates the same clauses. Nothing here waits, so it runs in virtual time.
+It keeps what Elasticsearch keeps (versions of documents, also of deleted ones, strict mappings,
+aliases, refreshes) and evaluates the same clauses. Nothing here waits, so it runs in virtual
+time.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -47,13 +48,15 @@ class _Store:
     visible: dict[str, _Standing] = field(default_factory=dict)
 
     def refresh(self) -> None:
-        self.visible = dict(self.written)
+        if self.visible is not self.written:
+            self.visible = dict(self.written)
 
 
 class MemoryIndex:
     """All kinds, provisioned. With `auto_refresh` a search sees every write at once.
 
-    Without it a search sees what `refresh` was called after, as in Elasticsearch between two refreshes.
+    Without it a search sees what `refresh` was called after, as in Elasticsearch between two
+    refreshes.
     """
 
     def __init__(self, *, prefix: str = "twofold-", auto_refresh: bool = True) -> None:
@@ -63,8 +66,14 @@ class MemoryIndex:
         self._live: dict[Kind, str] = {}
         for kind in Kind:
             name = names.index_name(prefix, kind, 1)
-            self._stores[name] = _Store(kind)
+            self._stores[name] = self._new_store(kind)
             self._live[kind] = name
+
+    def _new_store(self, kind: Kind) -> _Store:
+        store = _Store(kind)
+        if self._auto_refresh:
+            store.visible = store.written
+        return store
 
     async def close(self) -> None:
         return None
@@ -78,11 +87,7 @@ class MemoryIndex:
     ) -> list[ItemResult]:
         targets = self._live if into is None else into
         stores = {kind: self._store(name) for kind, name in targets.items()}
-        results = [self._apply(stores[each.kind], each) for each in operations]
-        if self._auto_refresh:
-            for store in stores.values():
-                store.refresh()
-        return results
+        return [self._apply(stores[each.kind], each) for each in operations]
 
     def _apply(self, store: _Store, operation: Operation) -> ItemResult:
         source = None
@@ -169,7 +174,7 @@ class MemoryIndex:
         while names.index_name(self._prefix, kind, generation) in self._stores:
             generation += 1
         name = names.index_name(self._prefix, kind, generation)
-        self._stores[name] = _Store(kind)
+        self._stores[name] = self._new_store(kind)
         return name
 
     async def finish_index(self, name: str) -> None:
@@ -208,4 +213,3 @@ def _mapping_problem(kind: Kind, source: dict[str, Any]) -> str | None:
             if mapped.get("index", True) and len(each.encode()) > _TERM_BYTES_MAX:
                 return f"document_parsing_exception: {name} is too long a term"
     return None
-

@@ -11,11 +11,13 @@ import pytest
 
 from shared.clock import FixedClock, SystemClock
 from shared.settings import Settings
-from shared.store.dynamo import open_table
-from shared.store.dynamo_streams import open_stream
+from shared.store.access import Access, resolve_access
+from shared.store.dynamo import DynamoTable
+from shared.store.dynamo_streams import DynamoStream
 from shared.store.provision import provision
 from shared.store.streams import Stream
 from shared.store.table import Absent, Key, Put, Table, TableName
+from shared.store.wire import Wire
 from shared.testing.counting import CountingMetrics
 from shared.testing.memory import MemoryTable
 
@@ -38,22 +40,43 @@ def memory_store() -> Store:
     return Store(table, table.stream, metrics)
 
 
-def dynamodb_settings(endpoint: str, prefix: str) -> Settings:
-    """Settings of a DynamoDB with fresh tables."""
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A DynamoDB with fresh tables, and how it is reached."""
+
+    settings: Settings
+    access: Access
+    stream_access: Access
+
+
+def provisioned(endpoint: str, prefix: str) -> Engine:
+    """Creates the tables."""
     settings = Settings(dynamodb_endpoint=endpoint, table_prefix=prefix)
-    asyncio.run(provision(settings))
-    return settings
+
+    async def prepare() -> Engine:
+        await provision(settings)
+        return Engine(
+            settings,
+            await resolve_access(settings),
+            await resolve_access(settings, "dynamodbstreams"),
+        )
+
+    return asyncio.run(prepare())
 
 
 @asynccontextmanager
-async def dynamodb_store(settings: Settings) -> AsyncIterator[Store]:
+async def dynamodb_store(engine: Engine) -> AsyncIterator[Store]:
     metrics = CountingMetrics()
-    clock = SystemClock()
-    async with (
-        open_table(settings, clock=clock, metrics=metrics, rng=Random(1)) as table,
-        open_stream(settings, clock=clock, rng=Random(1)) as stream,
-    ):
-        yield Store(table, stream, metrics)
+    clock, rng, prefix = SystemClock(), Random(1), engine.settings.table_prefix
+    wire = Wire(engine.access, "dynamodb", clock=clock, rng=rng, metrics=metrics)
+    stream_wire = Wire(engine.stream_access, "dynamodbstreams", clock=clock, rng=rng)
+    yield Store(
+        DynamoTable(wire, prefix=prefix, rng=rng),
+        DynamoStream(stream_wire, wire, prefix=prefix),
+        metrics,
+    )
+    await stream_wire.close()
+    await wire.close()
 
 
 def fresh(kind: str = "X") -> str:

@@ -6,7 +6,6 @@ import pytest
 
 from shared.errors import StoreRefused
 from shared.limits import TRANSACT_ITEMS_MAX
-from shared.settings import Settings
 from shared.store.table import (
     Absent,
     BelowOrAbsent,
@@ -32,14 +31,15 @@ from shared.store.table import (
 )
 from tests.contract.stores import (
     STORES,
+    Engine,
     Store,
     balance_key,
-    dynamodb_settings,
     dynamodb_store,
     fresh,
     insert,
     ledger_key,
     memory_store,
+    provisioned,
     token,
 )
 
@@ -49,19 +49,19 @@ DIGITS_38 = 10**38 - 1
 
 
 @pytest.fixture(scope="module", params=STORES)
-def settings(request: pytest.FixtureRequest) -> Settings | None:
-    """Of a DynamoDB with fresh tables; None for the twin."""
+def engine(request: pytest.FixtureRequest) -> Engine | None:
+    """A DynamoDB with fresh tables; None for the twin."""
     if request.param == "memory":
         return None
-    return dynamodb_settings(request.getfixturevalue("module_dynamodb_endpoint"), "table-")
+    return provisioned(request.getfixturevalue("module_dynamodb_endpoint"), "table-")
 
 
 @pytest.fixture
-async def store(settings: Settings | None) -> AsyncIterator[Store]:
-    if settings is None:
+async def store(engine: Engine | None) -> AsyncIterator[Store]:
+    if engine is None:
         yield memory_store()
         return
-    async with dynamodb_store(settings) as store:
+    async with dynamodb_store(engine) as store:
         yield store
 
 

@@ -12,7 +12,7 @@ from shared.store.items import entry_item
 from shared.store.table import Cancelled, Cause, Put, Reason, Transacted, Update, Within
 from tests.builders_write import A, B, C, Asked, member, nothing_known, planned
 from write_service.outcomes import judge, settle
-from write_service.packing import CommitBatch, contradiction, pack_batch
+from write_service.packing import CommitBatch, is_contradictory, pack_batch
 from write_service.plans import Committed, Member, Rejected
 
 AMOUNTS = st.integers(-50, 50)
@@ -41,7 +41,7 @@ def members(draw: st.DrawFn) -> list[Member]:
                     asked.append((key, draw(st.booleans()), draw(bounds())))
             plans.append(planned(f"{at}.{place}", deltas, asked))
         each = member(*plans)
-        if contradiction(each) is None:
+        if not is_contradictory(each):
             found.append(each)
     return found
 

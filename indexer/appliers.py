@@ -1,0 +1,241 @@
+"""What a follower does with the changes that it read: one applier a projector.
+
+    search     documents by version, what is refused put aside, then the checkpoint: twice is as good as once
+    balances   sums, what can't be added put aside, and the checkpoint, in the same batches: exactly once
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from indexer.bulk import BulkReport, BulkWriter
+from indexer.folds import Folder
+from indexer.leases import Checkpoint, Lease, LeaseBook
+from indexer.meters import RECORDS_PUT_ASIDE, IndexerFamilies, ProjectorMeters
+from indexer.projections.balances import counted_entry, project_rollups
+from indexer.projections.search import project_documents
+from indexer.quarantine import (
+    BALANCES,
+    SEARCH,
+    Aside,
+    Quarantine,
+    document_aside,
+    unreadable_aside,
+)
+from indexer.records import UNREADABLE, Change, StreamChange, Unreadable
+from indexer.rollups import RollupWriter
+from shared.clock import Clock
+from shared.ledger.entries import LedgerEntry
+from shared.observe import EventLog
+from shared.search.index import Operation
+from shared.store import keys
+from shared.store.catalog import Catalog
+from shared.store.table import Update
+
+LOG = EventLog("indexer")
+FOLDS_AT_ONCE = 10
+FOLDS_UNDER_LOAD = 1
+
+
+class Applier(Protocol):
+    """Applies changes and moves the checkpoint. Raises LeaseLost, or what the engines raise."""
+
+    projector: str
+    book: LeaseBook
+
+    async def apply(self, lease: Lease, changes: Sequence[StreamChange]) -> None:
+        """Applies all of `changes`, which follow the lease's checkpoint, and moves it to the last one."""
+        ...
+
+    async def idle(self) -> None:
+        """Nothing is waiting: time for housekeeping."""
+        ...
+
+
+def _tell_aside(projector: str, meters: ProjectorMeters, asides: Sequence[Aside]) -> None:
+    if asides:
+        meters.quarantined.inc(len(asides))
+        first = asides[0]
+        LOG.error(
+            RECORDS_PUT_ASIDE,
+            projector=projector,
+            count=len(asides),
+            sequence=first.sequence,
+            reason=first.reason,
+        )
+
+
+def _pk_of(change: Change) -> str:
+    thing = change.new if change.new is not None else change.old
+    assert thing is not None
+    make = {"entry": keys.entry, "account": keys.account, "ledger": keys.ledger}[change.kind]
+    return make(thing.id).pk
+
+
+class SearchApplier:
+    """Documents of the search indices."""
+
+    projector = SEARCH
+
+    def __init__(
+        self,
+        writer: BulkWriter,
+        book: LeaseBook,
+        quarantine: Quarantine,
+        clock: Clock,
+        families: IndexerFamilies,
+    ) -> None:
+        self.book = book
+        self._writer = writer
+        self._quarantine = quarantine
+        self._clock = clock
+        self._meters = ProjectorMeters(families, SEARCH)
+        results = families.bulk_operations
+        self._applied = results.labels("applied")
+        self._stale = results.labels("stale")
+        self._overloaded = results.labels("overloaded")
+        self._refused = results.labels("refused")
+
+    async def apply(self, lease: Lease, changes: Sequence[StreamChange]) -> None:
+        """See Applier."""
+        operations, asides = self._project(changes)
+        if operations:
+            report = await self._writer.apply(operations)
+            self._count(report)
+            for operation, reason in report.refused:
+                asides.append(self._refusal(changes, operation, reason))
+        if asides:
+            await self._quarantine.keep(asides)
+            _tell_aside(SEARCH, self._meters, asides)
+        await self.book.advance(lease, Checkpoint(changes[-1].sequence))
+
+    async def idle(self) -> None:
+        """See Applier."""
+
+    def _project(self, changes: Sequence[StreamChange]) -> tuple[list[Operation], list[Aside]]:
+        operations: list[Operation] = []
+        asides: list[Aside] = []
+        for change in changes:
+            if isinstance(change, Change):
+                try:
+                    operations += project_documents(change)
+                except UNREADABLE as error:
+                    record = unprojectable(change, error)
+                    asides.append(unreadable_aside(SEARCH, record, self._clock.now_ms()))
+            elif isinstance(change, Unreadable) and change.pk[:2] != "L#":
+                asides.append(unreadable_aside(SEARCH, change, self._clock.now_ms()))
+        return operations, asides
+
+    def _refusal(
+        self, changes: Sequence[StreamChange], operation: Operation, reason: str
+    ) -> Aside:
+        """A refused operation together with the change that it came from."""
+        for change in changes:
+            if isinstance(change, Change) and any(
+                (each.kind, each.id, each.version)
+                == (operation.kind, operation.id, operation.version)
+                for each in project_documents(change)
+            ):
+                return document_aside(
+                    change.sequence, operation, reason, self._clock.now_ms(), _pk_of(change)
+                )
+        raise AssertionError("every operation comes from a change of the read")
+
+    def _count(self, report: BulkReport) -> None:
+        self._applied.inc(report.applied_count)
+        self._stale.inc(report.stale_count)
+        self._overloaded.inc(report.overloaded_count)
+        self._refused.inc(len(report.refused))
+
+
+class BalancesApplier:
+    """Sums of the balance histories."""
+
+    projector = BALANCES
+
+    def __init__(
+        self,
+        writer: RollupWriter,
+        book: LeaseBook,
+        catalog: Catalog,
+        folder: Folder,
+        clock: Clock,
+        families: IndexerFamilies,
+    ) -> None:
+        self.book = book
+        self._writer = writer
+        self._catalog = catalog
+        self._folder = folder
+        self._clock = clock
+        self._meters = ProjectorMeters(families, BALANCES)
+        self._items = families.rollup_items
+        self._batches = families.rollup_batches
+
+    async def apply(self, lease: Lease, changes: Sequence[StreamChange]) -> None:
+        """See Applier."""
+        updates, asides = await self.project(changes)
+        writer = self._writer
+        before = writer.items_count, writer.batches_count, writer.put_aside_count
+        await writer.apply(lease, changes[-1].sequence, updates, asides)
+        self._items.inc(writer.items_count - before[0])
+        self._batches.inc(writer.batches_count - before[1])
+        self._meters.quarantined.inc(writer.put_aside_count - before[2])
+        _tell_aside(BALANCES, self._meters, asides)
+        self._folder.note(updates)
+        await self._folder.fold_some(FOLDS_UNDER_LOAD)
+
+    async def idle(self) -> None:
+        """See Applier."""
+        await self._folder.fold_some(FOLDS_AT_ONCE)
+
+    async def project(
+        self, changes: Sequence[StreamChange]
+    ) -> tuple[list[Update], list[Aside]]:
+        """What the changes add, and the records of entries that can't be counted."""
+        entries: list[tuple[StreamChange, LedgerEntry]] = []
+        unreadable: list[Unreadable] = []
+        offsets: dict[str, int] = {}
+        for change in changes:
+            entry = counted_entry(change)
+            if entry is None:
+                if isinstance(change, Unreadable) and change.pk[:2] == "E#":
+                    unreadable.append(change)
+                continue
+            ledger_id = entry.ledger_id
+            if ledger_id not in offsets:
+                offset = await self._catalog.utc_offset_minutes(ledger_id)
+                if offset is None:
+                    why = KeyError(f"the ledger {ledger_id} is not there")
+                    unreadable.append(unprojectable(change, why))
+                    continue
+                offsets[ledger_id] = offset
+            entries.append((change, entry))
+        try:
+            updates = project_rollups([entry for _, entry in entries], offsets)
+        except UNREADABLE:
+            updates, failed = _one_by_one(entries, offsets)
+            unreadable += failed
+        now_ms = self._clock.now_ms()
+        return updates, [unreadable_aside(BALANCES, each, now_ms) for each in unreadable]
+
+
+def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:
+    """A record that can be read, but not projected."""
+    assert isinstance(change, Change)
+    reason = f"{type(error).__name__}: {error}"
+    return Unreadable(change.sequence, change.written_ms, _pk_of(change), keys.ONLY, reason)
+
+
+def _one_by_one(
+    entries: Sequence[tuple[StreamChange, LedgerEntry]], offsets: dict[str, int]
+) -> tuple[list[Update], list[Unreadable]]:
+    """The updates of all entries that can be counted, and those that can't."""
+    good: list[LedgerEntry] = []
+    failed: list[Unreadable] = []
+    for change, entry in entries:
+        try:
+            project_rollups([entry], offsets)
+        except UNREADABLE as error:
+            failed.append(unprojectable(change, error))
+        else:
+            good.append(entry)
+    return project_rollups(good, offsets), failed

@@ -1,0 +1,354 @@
+"""Recounts the balance histories from the entries, beside the live ones, and puts right what differs.
+
+    note the checkpoints P0 ─► scan all entries into sums ─► fence: the projector stands still at P
+         └── meanwhile the stream after P0 tells which entries are new ──┘
+    sums of what is applied at P ─► compare every history item ─► replace those that differ ─► let go
+
+The histories stay readable and go on being followed during the scan, which takes long; only for the
+comparison, which doesn't, they stand still. On a sound ledger nothing is written at all.
+
+Exact under load: an entry counts if it is applied at P. One that the stream tells after P0 is judged by its
+place there. One that it doesn't tell was applied before P0, unless it is so new that the stream is still to
+tell it: new ones are kept aside until the stream was read once more, well after the scan.
+
+Safe at any moment: a replaced item is right at P, and the checkpoint doesn't move, so a recount that dies
+half-way leaves a mixture of put-right and untouched items, all of which are followed on from P. Items are
+replaced under the guard of their revision; the fence keeps everybody else away.
+
+When the stream no longer keeps what follows a checkpoint, P is the tip of what it keeps, and the checkpoint
+moves there once everything is put right; until then the shard isn't followed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+
+from indexer.appliers import BalancesApplier
+from indexer.catchup import CatchUp
+from indexer.fence import fence
+from indexer.follower import read_in_progress
+from indexer.leases import Checkpoint, Lease, LeaseBook, LeaseSeen
+from indexer.projections.balances import counted_entry
+from indexer.quarantine import BALANCES, Aside, Quarantine
+from indexer.reads import StreamReads
+from indexer.tablescan import partitions, scanned_entries
+from shared.clock import Clock
+from shared.errors import StoreUnavailable, StreamTrimmed
+from shared.ledger.audits import Expected, Finding, Tally, audit_history
+from shared.ledger.entries import LedgerEntry
+from shared.ledger.history import rebuilt
+from shared.limits import STORE_BACKOFF_MS, TRANSACT_ITEMS_MAX
+from shared.store import keys
+from shared.store.catalog import Catalog
+from shared.store.streams import Stream
+from shared.store.table import (
+    Absent,
+    Delete,
+    Guard,
+    Is,
+    Item,
+    Key,
+    Put,
+    Table,
+    TableName,
+    Transacted,
+    Write,
+)
+
+YOUNG_MS = 900_000  # no entry is written longer than this after its `created`
+SETTLE_MS = 2_000  # the stream tells a write within this
+REPAIR_ATTEMPTS_MAX = 10
+MONTHS_AT_ONCE = 50
+ASIDES_AT_ONCE = 40
+
+assert 1 + MONTHS_AT_ONCE + ASIDES_AT_ONCE <= TRANSACT_ITEMS_MAX
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Recounted:
+    """What a recount found and did."""
+
+    entries_count: int = 0
+    histories_count: int = 0
+    repaired: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RecountParts:
+    """What a recount works with."""
+
+    table: Table
+    stream: Stream
+    catalog: Catalog
+    clock: Clock
+    applier: BalancesApplier  # whose book has an owner's name of its own
+    say: Say
+    settle_ms: int = SETTLE_MS
+
+    @property
+    def book(self) -> LeaseBook:
+        return self.applier.book
+
+
+async def recount_balances(
+    parts: RecountParts, *, ledger_id: str | None = None, part: int = 0, of_parts: int = 1
+) -> Recounted:
+    """Recounts every history, or one ledger's; of all accounts the `part`-th of `of_parts` parts.
+
+    Memory is taken by sums, one for each account, currency and hour: more parts take less and scan again.
+    Raises StoreUnavailable when the fence can't be had.
+    """
+    noted = await parts.book.listed()
+    catch_up = CatchUp(parts.stream, parts.clock, noted, keep=True)
+    await catch_up.read_to_tip()
+    count = _Count(parts, ledger_id, Tally(part, of_parts))
+    await count.scan(_inserted_ids(catch_up))
+    await asyncio.sleep(parts.settle_ms / 1_000)
+    async with fence(parts.stream, parts.book) as leases:
+        await _finish_reads(parts, leases, catch_up)
+        await catch_up.read_to_tip()
+        places = _places(leases, catch_up)
+        await count.settle(catch_up, places)
+        parts.say(f"{count.done.entries_count} entries counted; comparing the histories")
+        await _Repair(parts, count).run()
+        await _move_lost(parts, noted, leases, places)
+    return count.done
+
+
+def _inserted_ids(catch_up: CatchUp) -> set[str]:
+    """Ids of the entries that the stream has told so far."""
+    return {
+        entry.id
+        for shard in catch_up.shards.values()
+        for change in shard.changes
+        if (entry := counted_entry(change)) is not None
+    }
+
+
+async def _finish_reads(
+    parts: RecountParts, leases: Mapping[str, Lease], catch_up: CatchUp
+) -> None:
+    """Applies the rest of reads that were applied in part, so that each checkpoint is one sequence."""
+    reads = StreamReads(parts.stream, parts.clock)
+    for lease in leases.values():
+        caught = catch_up.shards.get(lease.shard_id)
+        if not lease.checkpoint.in_progress or caught is None or caught.trimmed:
+            continue
+        try:
+            changes = await read_in_progress(reads.of_shard(lease.shard_id), lease)
+        except StreamTrimmed:
+            caught.trimmed = True
+            continue
+        await parts.applier.apply(lease, changes)
+
+
+def _places(leases: Mapping[str, Lease], catch_up: CatchUp) -> dict[str, Checkpoint]:
+    """What counts as applied, by shard: the checkpoint, or the tip where that is lost."""
+    places = {}
+    for shard_id, lease in leases.items():
+        caught = catch_up.shards.get(shard_id)
+        if caught is not None and caught.trimmed:
+            places[shard_id] = Checkpoint(caught.position)
+        elif shard_id in catch_up.gone:
+            places[shard_id] = Checkpoint(finished=True)
+        else:
+            places[shard_id] = lease.checkpoint
+    return places
+
+
+async def _move_lost(
+    parts: RecountParts,
+    noted: Mapping[str, LeaseSeen],
+    leases: Mapping[str, Lease],
+    places: Mapping[str, Checkpoint],
+) -> None:
+    """Moves the checkpoints that were lost to where the histories are right now."""
+    for shard_id, place in places.items():
+        if place != leases[shard_id].checkpoint:
+            await parts.book.advance(leases[shard_id], place)
+            parts.say(f"{shard_id} is followed on from {place.sequence or 'its end'}")
+
+
+class _Count:
+    """The sums of all entries that are applied."""
+
+    def __init__(self, parts: RecountParts, ledger_id: str | None, tally: Tally) -> None:
+        self.tally = tally
+        self.ledger_id = ledger_id
+        self.done = Recounted()
+        self._parts = parts
+        self._young: dict[str, LedgerEntry] = {}
+
+    async def scan(self, inserted: set[str]) -> None:
+        """Counts the entries that the stream has nothing to tell about; keeps the new ones aside."""
+        young_ms = self._parts.clock.now_ms() - YOUNG_MS
+        async for entries in scanned_entries(self._parts.table, self._parts.say):
+            for entry in entries:
+                if entry.id in inserted:
+                    continue
+                if entry.created_ms >= young_ms:
+                    self._young[entry.id] = entry
+                else:
+                    await self._count(entry)
+
+    async def settle(self, catch_up: CatchUp, places: Mapping[str, Checkpoint]) -> None:
+        """Counts the new entries, each by whether it is applied."""
+        for shard_id, caught in catch_up.shards.items():
+            place = places.get(shard_id)
+            if place is None:  # not begun yet, or finished and forgotten meanwhile
+                place = Checkpoint(finished=shard_id in catch_up.noted)
+            for change in caught.changes:
+                entry = counted_entry(change)
+                if entry is None:
+                    continue
+                self._young.pop(entry.id, None)
+                if caught.applied_at(change, place):
+                    await self._count(entry)
+        for entry in self._young.values():
+            await self._count(entry)
+        self._young.clear()
+
+    async def _count(self, entry: LedgerEntry) -> None:
+        if self.ledger_id not in (None, entry.ledger_id):
+            return
+        offset = await self._parts.catalog.utc_offset_minutes(entry.ledger_id)
+        if offset is not None:
+            self.done.entries_count += 1
+            self.tally.add(entry, offset)
+
+
+class _Repair:
+    """Compares every history with the sums, and replaces what differs."""
+
+    def __init__(self, parts: RecountParts, count: _Count) -> None:
+        self._parts = parts
+        self._tally = count.tally
+        self._ledger_id = count.ledger_id
+        self._done = count.done
+        self._asides: dict[tuple[str, str], list[str]] = {}  # history -> asides that hold sums for it
+        self._kept: dict[str, Aside] = {}
+        self._seen: set[tuple[str, str]] = set()
+
+    async def run(self) -> None:
+        """Every history, then those that are missing."""
+        await self._note_asides()
+        async for account, items in self._accounts():
+            for currency, (head, months) in _histories(items).items():
+                await self._judge(account, currency, head, months)
+        for account, currency in self._tally.balances.keys() - self._seen:
+            await self._judge(account, currency, None, {})
+
+    async def _accounts(self) -> AsyncIterator[tuple[str, list[Item]]]:
+        async for pk, items in partitions(self._parts.table, TableName.BALANCES):
+            kind, _, account = pk.partition("#")
+            if kind == "B" and self._tally.is_mine(account):
+                yield account, items
+
+    async def _note_asides(self) -> None:
+        """What was put aside is counted now: it must not be added again later."""
+        quarantine = Quarantine(self._parts.table)
+        async for aside in quarantine.kept(BALANCES):
+            held = await quarantine.as_deltas(aside, self._parts.catalog)
+            if held is None:
+                continue  # it still can't be read, so it isn't counted either
+            self._kept[held.sequence] = held
+            for pk, sk, _ in held.body["deltas"]:
+                history = pk.partition("#")[2], sk.partition("#")[2]
+                self._asides.setdefault(history, []).append(held.sequence)
+
+    async def _judge(
+        self, account: str, currency: str, head: Item | None, months: dict[int, Item]
+    ) -> None:
+        history = (account, currency)
+        self._seen.add(history)
+        expected = self._tally.balances.get(history)
+        if expected is None and self._ledger_id is not None:
+            return  # another ledger's
+        self._done.histories_count += 1
+        findings = [
+            each
+            for each in audit_history(account, currency, expected, head, months)
+            if not each.detail.endswith("Int96")
+        ]
+        if not findings and history not in self._asides:
+            return
+        await self._replace(account, currency, expected, head, months)
+        self._done.repaired += findings
+
+    async def _replace(
+        self,
+        account: str,
+        currency: str,
+        expected: Expected | None,
+        head: Item | None,
+        months: Mapping[int, Item],
+    ) -> None:
+        """Writes the history as it should be, together with what was put aside of it."""
+        asides = list(self._asides.get((account, currency), ()))
+        hours = {} if expected is None else expected.hours
+        more = True
+        while more:
+            new_head, new_months, more = rebuilt(hours, head, months, MONTHS_AT_ONCE)
+            writes = _history_writes(account, currency, head, new_head, new_months)
+            for sequence in asides[:ASIDES_AT_ONCE]:
+                writes.append(self._without(sequence, keys.history_head(account, currency)))
+            asides = asides[ASIDES_AT_ONCE:]
+            await self._write(writes)
+            head, months = new_head, {**months, **new_months}
+            more = more or bool(asides)
+
+    async def _write(self, writes: list[Write]) -> None:
+        assert len(writes) <= TRANSACT_ITEMS_MAX
+        digest = blake2b(repr(writes).encode(), digest_size=16).hexdigest()
+        for attempt in range(REPAIR_ATTEMPTS_MAX):
+            if isinstance(await self._parts.table.transact(writes, digest), Transacted):
+                return
+            await asyncio.sleep(STORE_BACKOFF_MS * (attempt + 1) / 1_000)
+        raise StoreUnavailable("a history changes under the fence")
+
+    def _without(self, sequence: str, key: Key) -> Write:
+        """What was put aside, less the sums for the history at `key`."""
+        aside = self._kept[sequence]
+        guards: tuple[Guard, ...] = (Is("b", aside.put().item["b"]),)
+        left = [each for each in aside.body["deltas"] if (each[0], each[1]) != (key.pk, key.sk)]
+        if not left:
+            return Delete(aside.key, guards=guards)
+        self._kept[sequence] = replace(aside, body={"deltas": left})
+        return replace(self._kept[sequence].put(), guards=guards)
+
+
+def _histories(items: Sequence[Item]) -> dict[str, tuple[Item | None, dict[int, Item]]]:
+    """Heads and months among the items of an account's partition, by currency."""
+    histories: dict[str, tuple[Item | None, dict[int, Item]]] = {}
+    for item in items:
+        kind, _, rest = str(item["sk"]).partition("#")
+        if kind == "H":
+            _, months = histories.get(rest, (None, {}))
+            histories[rest] = (item, months)
+        elif kind == "M":
+            currency, _, month = rest.rpartition("#")
+            head, months = histories.get(currency, (None, {}))
+            histories[currency] = (head, {**months, int(month): item})
+    return histories
+
+
+def _history_writes(
+    account: str,
+    currency: str,
+    head: Item | None,
+    new_head: Item,
+    new_months: Mapping[int, Item],
+) -> list[Write]:
+    """Replaces the head, if it still stands as it was read, and months' items."""
+    key = keys.history_head(account, currency)
+    guard: Guard = Absent() if head is None else Is("r", head["r"])
+    writes: list[Write] = [
+        Put(TableName.BALANCES, {"pk": key.pk, "sk": key.sk, **new_head}, (guard,))
+    ]
+    for month, attributes in new_months.items():
+        key = keys.history_month(account, currency, month)
+        writes.append(Put(TableName.BALANCES, {"pk": key.pk, "sk": key.sk, **attributes}))
+    return writes

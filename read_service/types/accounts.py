@@ -1,0 +1,209 @@
+"""Ledger Accounts. A source is a LedgerAccount, or an AccountStub that knows path and type alone.
+
+in a list of accounts     LedgerAccount                      nothing is read
+of a line, by path        AccountStub ─► what never changes  as the process knows it, else read
+                                      └► its name            read, all of a tick at once
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from read_service import lists
+from read_service.balances import BalanceReader, DuringPage, Scope
+from read_service.context import RequestContext
+from read_service.lookups import (
+    Account,
+    Match,
+    account_at,
+    chart_node,
+    find_account,
+    known_account,
+    ledger_of,
+    whole_account,
+)
+from read_service.types.fields import Fields, Info, Resolver
+from shared.errors import RejectionError
+from shared.ledger.accounts import LedgerAccount, parent_path
+from shared.ledger.chart import ConsistencyConfig
+from shared.ledger.identifiers import account_id
+from shared.ledger.ledgers import Ledger
+from shared.ledger.rejections import reject
+
+Read = Callable[[LedgerAccount], Any]
+
+
+# The argument's name is the API's.
+async def resolve_ledger_account(
+    _: object,
+    info: Info,
+    ledgerAccount: Match,  # noqa: N803
+) -> Account | None:
+    """Query.ledgerAccount."""
+    return await find_account(info.context, ledgerAccount)
+
+
+# --- What is stored -------------------------------------------------------------------------------
+def _lasting(read: Read) -> Resolver:
+    """A field that never changes."""
+
+    def resolve(account: Account, info: Info) -> Any:
+        known = known_account(info.context, account)
+        return _read_later(read, account, info.context) if known is None else read(known)
+
+    return resolve
+
+
+def _current(read: Read) -> Resolver:
+    """A field that may have changed since this process saw the account."""
+
+    def resolve(account: Account, info: Info) -> Any:
+        if account.__class__ is LedgerAccount:
+            return read(account)
+        return _read_later(read, account, info.context)
+
+    return resolve
+
+
+async def _read_later(read: Read, account: Account, context: RequestContext) -> Any:
+    return read(await whole_account(context, account))
+
+
+def _parent_id(account: Account, _: Info) -> str | None:
+    path = parent_path(account.path)
+    return None if path is None else account_id(account.ledger_id, path)
+
+
+async def _parent(account: Account, info: Info) -> Account | None:
+    path = parent_path(account.path)
+    if path is None:
+        return None
+    context: RequestContext = info.context
+    return await account_at(context, await ledger_of(context, account.ledger_id), path)
+
+
+async def _ledger(account: Account, info: Info) -> Ledger:
+    return await ledger_of(info.context, account.ledger_id)
+
+
+def _dashboard_url(account: Account, info: Info) -> str:
+    parts = ("ledgers", account.ledger_id, "accounts", account.id)
+    url: str = info.context.dashboard_url(*parts)
+    return url
+
+
+def _linked(field: str) -> Resolver:
+    """A field about the External Account: null for an account that isn't linked to one."""
+
+    def read(account: LedgerAccount) -> None:
+        if account.linked is not None:
+            what = f"LedgerAccount.{field} of a Linked Ledger Account"
+            raise RejectionError(reject("not_implemented", what=what))
+
+    return _lasting(read)
+
+
+# --- What the Schema says -------------------------------------------------------------------------
+async def _consistency_config(account: Account, info: Info) -> ConsistencyConfig:
+    node = await chart_node(info.context, account)
+    return ConsistencyConfig() if node is None else node.consistency
+
+
+def _clearing(field: str) -> Resolver:
+    """A field about clearing: null for an account that isn't a clearing account."""
+
+    async def resolve(account: Account, info: Info) -> None:
+        node = await chart_node(info.context, account)
+        if node is not None and node.clearing:
+            what = f"LedgerAccount.{field} of a clearing account"
+            raise RejectionError(reject("not_implemented", what=what))
+
+    return resolve
+
+
+def _mode(is_strong: bool) -> str:
+    return "strong" if is_strong else "eventual"
+
+
+# --- Lists ----------------------------------------------------------------------------------------
+async def _lines(account: Account, info: Info, **arguments: Any) -> lists.Page:
+    context: RequestContext = info.context
+    ledger = await ledger_of(context, account.ledger_id)
+    return await lists.account_lines(context, ledger, account, arguments)
+
+
+async def _ledger_entries(account: Account, info: Info, **arguments: Any) -> lists.Page:
+    context: RequestContext = info.context
+    ledger = await ledger_of(context, account.ledger_id)
+    return await lists.account_entries(context, ledger, account.id, arguments)
+
+
+async def _children(account: Account, info: Info, **arguments: Any) -> lists.Page:
+    context: RequestContext = info.context
+    ledger = await ledger_of(context, account.ledger_id)
+    return await lists.child_accounts(context, ledger, account.id, arguments)
+
+
+# --- Balances -------------------------------------------------------------------------------------
+def _balance_fields(scope: Scope, name: str) -> dict[str, Resolver]:
+    """The six fields of a balance; `name` is `ownBalance`, `childBalance` or `balance`."""
+
+    async def balance(account: Account, info: Info, **arguments: Any) -> int:
+        return await BalanceReader(info.context).balance(scope, account, arguments)
+
+    async def balances(account: Account, info: Info, **arguments: Any) -> lists.Page:
+        return await BalanceReader(info.context).balances(scope, account, arguments)
+
+    async def change(account: Account, info: Info, **arguments: Any) -> int:
+        return await BalanceReader(info.context).change(scope, account, arguments)
+
+    async def changes(account: Account, info: Info, **arguments: Any) -> lists.Page:
+        return await BalanceReader(info.context).changes(scope, account, arguments)
+
+    async def balances_during(account: Account, info: Info, **arguments: Any) -> DuringPage:
+        reader = BalanceReader(info.context)
+        return await reader.during(scope, account, arguments, changes=False)
+
+    async def changes_during(account: Account, info: Info, **arguments: Any) -> DuringPage:
+        reader = BalanceReader(info.context)
+        return await reader.during(scope, account, arguments, changes=True)
+
+    return {
+        name: balance,
+        f"{name}s": balances,
+        f"{name}Change": change,
+        f"{name}Changes": changes,
+        f"{name}sDuring": balances_during,
+        f"{name}ChangesDuring": changes_during,
+    }
+
+
+FIELDS: Fields = {
+    "Query": {"ledgerAccount": resolve_ledger_account},
+    "LedgerAccount": {
+        **_balance_fields("own", "ownBalance"),
+        **_balance_fields("child", "childBalance"),
+        **_balance_fields("total", "balance"),
+        "childLedgerAccounts": _children,
+        "clearingStatus": _clearing("clearingStatus"),
+        "consistencyConfig": _consistency_config,
+        "created": _lasting(lambda account: account.created_ms),
+        "currency": _lasting(lambda account: account.currency),
+        "currencyMode": _lasting(lambda account: account.currency_mode),
+        "dashboardUrl": _dashboard_url,
+        "ik": _lasting(lambda account: account.ik),
+        "ledger": _ledger,
+        "ledgerEntries": _ledger_entries,
+        "lines": _lines,
+        "link": _linked("link"),
+        "linkedAccount": _linked("linkedAccount"),
+        "name": _current(lambda account: account.name),
+        "parentLedgerAccount": _parent,
+        "parentLedgerAccountId": _parent_id,
+        "postedWindow": _clearing("postedWindow"),
+    },
+    "LedgerAccountConsistencyConfig": {
+        "lines": lambda config, _: _mode(config.lines),
+        "ownBalanceUpdates": lambda config, _: _mode(config.own_balance),
+        "totalBalanceUpdates": lambda config, _: _mode(config.total_balance),
+    },
+}

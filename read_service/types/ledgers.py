@@ -1,0 +1,70 @@
+"""Ledgers. A source is a Ledger."""
+
+from typing import Any
+
+from read_service import lists
+from read_service.lookups import Match, SchemaChoice, find_ledger
+from read_service.types.fields import Fields, Info
+from read_service.types.groups import EntryGroup
+from shared.ledger.ledgers import Ledger
+
+
+async def resolve_ledger(_: object, info: Info, ledger: Match) -> Ledger | None:
+    """Query.ledger."""
+    return await find_ledger(info.context, ledger)
+
+
+async def resolve_ledgers(_: object, info: Info, **arguments: Any) -> lists.Page:
+    """Query.ledgers."""
+    return await lists.ledgers(info.context, arguments)
+
+
+def _balance_utc_offset(ledger: Ledger, _: Info) -> int:
+    return ledger.utc_offset_minutes
+
+
+def _type(_ledger: Ledger, _: Info) -> str:
+    return "double"
+
+
+def _dashboard_url(ledger: Ledger, info: Info) -> str:
+    url: str = info.context.dashboard_url("ledgers", ledger.id)
+    return url
+
+
+def _schema(ledger: Ledger, _: Info) -> SchemaChoice | None:
+    key = ledger.schema_key
+    return None if key is None else SchemaChoice(ledger.workspace_id, key)
+
+
+async def _ledger_accounts(ledger: Ledger, info: Info, **arguments: Any) -> lists.Page:
+    return await lists.ledger_accounts(info.context, ledger, arguments)
+
+
+async def _ledger_entries(ledger: Ledger, info: Info, **arguments: Any) -> lists.Page:
+    return await lists.ledger_entries(info.context, ledger, arguments)
+
+
+async def _lines(ledger: Ledger, info: Info, **arguments: Any) -> lists.Page:
+    return await lists.ledger_lines(info.context, ledger, arguments)
+
+
+# The argument's name is the API's.
+def _ledger_entry_group(ledger: Ledger, _: Info, ledgerEntryGroup: Match) -> EntryGroup:  # noqa: N803
+    match = ledgerEntryGroup
+    return EntryGroup(ledger.workspace_id, ledger.id, match["key"], match["value"])
+
+
+FIELDS: Fields = {
+    "Query": {"ledger": resolve_ledger, "ledgers": resolve_ledgers},
+    "Ledger": {
+        "balanceUTCOffset": _balance_utc_offset,
+        "dashboardUrl": _dashboard_url,
+        "ledgerAccounts": _ledger_accounts,
+        "ledgerEntries": _ledger_entries,
+        "ledgerEntryGroup": _ledger_entry_group,
+        "lines": _lines,
+        "schema": _schema,
+        "type": _type,
+    },
+}

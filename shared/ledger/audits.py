@@ -1,0 +1,258 @@
+"""PURE: what the stored things must come to, recomputed from the entries, and where they differ.
+
+`verify` and the auditors of the tests feed these with what they have read. Nothing here is shared with the
+code that is audited: sums are taken line by line, hours by their own arithmetic, chains by walking them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
+
+from shared.ledger.accounts import EQUATION_SIGN
+from shared.ledger.amounts import in_int96
+from shared.ledger.entries import LedgerEntry
+from shared.ledger.history import Attributes, Sums, hours_by_month, latest, months_of_head
+from shared.ledger.identifiers import account_id, entry_id
+from shared.ledger.periods import local_bucket
+
+_MASK = (1 << 128) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference: the invariant that it breaks, what it is about, and what was expected and found."""
+
+    invariant: str
+    subject: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} {self.subject}: {self.detail}"
+
+
+class Fingerprint:
+    """A sum over a multiset of texts, whatever their order: two are equal if the multisets are."""
+
+    __slots__ = ("count", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = 0
+
+    def add(self, *parts: bytes) -> None:
+        """Counts one member, made of `parts`."""
+        digest = blake2b(b"\x00".join(parts), digest_size=16).digest()
+        self.count += 1
+        self.total = (self.total + int.from_bytes(digest, "big")) & _MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Fingerprint):
+            return NotImplemented
+        return (self.count, self.total) == (other.count, other.total)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+# --- One entry ------------------------------------------------------------------------------------
+def audit_entry(entry: LedgerEntry) -> list[Finding]:
+    """I1 it balances per currency; I2 its id is that of its place in its ik's chain; amounts are Int96."""
+    findings = []
+    sums: dict[str, int] = {}
+    for line in entry.lines:
+        sign = EQUATION_SIGN[line.account_type]
+        sums[line.currency] = sums.get(line.currency, 0) + sign * line.amount
+        if not in_int96(line.amount):
+            findings.append(Finding("I1", f"entry {entry.id}", f"{line.amount} is no Int96"))
+    for currency, total in sums.items():
+        if total:
+            findings.append(Finding("I1", f"entry {entry.id}", f"{currency} is off by {total}"))
+    expected = entry_id(entry.ledger_id, entry.ik, entry.position)
+    if entry.id != expected:
+        detail = f"ik {entry.ik}, position {entry.position} should have the id {expected}"
+        findings.append(Finding("I2", f"entry {entry.id}", detail))
+    return findings
+
+
+class ChainLink(NamedTuple):
+    """What a chain's audit needs of an entry."""
+
+    id: str
+    head: int | None  # the chain's newest position, as the entry at position 1 has it
+    reverses: str | None
+    reversed_by: str | None
+
+
+class Chains:
+    """The reversal chains that are longer than one entry; others are whole by themselves."""
+
+    def __init__(self) -> None:
+        self._chains: dict[tuple[str, str], dict[int, ChainLink]] = {}
+
+    def add(self, entry: LedgerEntry, head: int | None) -> None:
+        """Takes note of an entry; `head` is what its item says of the chain."""
+        if entry.position == 1 and head == 1 and not entry.hidden:
+            return
+        links = self._chains.setdefault((entry.ledger_id, entry.ik), {})
+        links[entry.position] = ChainLink(entry.id, head, entry.reverses, entry.reversed_by)
+
+    def audit(self) -> list[Finding]:
+        """I2 positions run from 1 to the head, and who reverses says so on both sides."""
+        findings = []
+        for (ledger_id, ik), links in self._chains.items():
+            subject = f"ik {ik} of ledger {ledger_id}"
+            first = links.get(1)
+            head = None if first is None else first.head
+            if head is None or sorted(links) != list(range(1, head + 1)):
+                detail = f"the chain's head is {head}, its positions are {sorted(links)}"
+                findings.append(Finding("I2", subject, detail))
+            by_id = {link.id: link for link in links.values()}
+            for link in links.values():
+                for other, back in (
+                    (link.reverses, "reversed_by"),
+                    (link.reversed_by, "reverses"),
+                ):
+                    if other is None:
+                        continue
+                    if other not in by_id or getattr(by_id[other], back) != link.id:
+                        detail = f"{link.id} names {other}, which does not name it back"
+                        findings.append(Finding("I2", subject, detail))
+        return findings
+
+
+# --- Balances -------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Expected:
+    """What all counted lines come to for one account, in one currency."""
+
+    ledger_id: str
+    path: str
+    currency: str
+    hours: dict[tuple[int, int], Sums] = field(default_factory=dict)  # by month (yyyymm) and hour
+
+    def sums(self) -> Sums:
+        """All hours together."""
+        own = sum(held.own for held in self.hours.values())
+        return Sums(own, sum(held.child for held in self.hours.values()))
+
+    def months(self) -> dict[int, Sums]:
+        """By month."""
+        months: dict[int, Sums] = {}
+        for (month, _), held in self.hours.items():
+            before = months.get(month, Sums(0, 0))
+            months[month] = Sums(before.own + held.own, before.child + held.child)
+        return months
+
+
+class Tally:
+    """Sums of lines, by (account id, currency), of the `part`-th of `of_parts` parts of all accounts."""
+
+    def __init__(self, part: int = 0, of_parts: int = 1) -> None:
+        assert 0 <= part < of_parts
+        self._part = part
+        self._of_parts = of_parts
+        self.balances: dict[tuple[str, str], Expected] = {}
+        self._ids: dict[tuple[str, str], str] = {}
+
+    def is_mine(self, account: str) -> bool:
+        """Whether the account belongs to this part."""
+        return self._of_parts == 1 or int(account[:8], 16) % self._of_parts == self._part
+
+    def add(self, entry: LedgerEntry, utc_offset_minutes: int) -> None:
+        """Counts the lines of `entry`."""
+        bucket = local_bucket(entry.posted_ms, utc_offset_minutes)
+        at = (bucket.month, bucket.hour)
+        for line in entry.lines:
+            amount = line.amount
+            parts = line.account_path.split("/")
+            for depth in range(1, len(parts) + 1):
+                expected = self._of(entry.ledger_id, "/".join(parts[:depth]), line.currency)
+                if expected is None:
+                    continue
+                held = expected.hours.get(at, Sums(0, 0))
+                if depth == len(parts):
+                    expected.hours[at] = Sums(held.own + amount, held.child)
+                else:
+                    expected.hours[at] = Sums(held.own, held.child + amount)
+
+    def _of(self, ledger_id: str, path: str, currency: str) -> Expected | None:
+        account = self._ids.get((ledger_id, path))
+        if account is None:
+            account = self._ids[(ledger_id, path)] = account_id(ledger_id, path)
+        if not self.is_mine(account):
+            return None
+        expected = self.balances.get((account, currency))
+        if expected is None:
+            expected = self.balances[(account, currency)] = Expected(ledger_id, path, currency)
+        return expected
+
+    def own(self, account: str, currency: str) -> int:
+        """Sum of the account's own lines."""
+        expected = self.balances.get((account, currency))
+        return 0 if expected is None else expected.sums().own
+
+    def total(self, account: str, currency: str) -> int:
+        """Sum of the account's lines and its descendants'."""
+        expected = self.balances.get((account, currency))
+        return 0 if expected is None else expected.sums().total
+
+
+def audit_history(
+    account: str,
+    currency: str,
+    expected: Expected | None,
+    head: Attributes | None,
+    months: Mapping[int, Attributes],
+) -> list[Finding]:
+    """I4, I5 the latest sums; I6 months and hours. `months` are the items of months, by yyyymm."""
+    subject = f"history of account {account} in {currency}"
+    if expected is not None:
+        subject = f"history of {expected.path} ({account}) in {currency}"
+    wanted = Sums(0, 0) if expected is None else expected.sums()
+    findings = _compare("I4/I5", subject, {"latest": latest(head)}, {"latest": wanted})
+    by_month = {} if expected is None else expected.months()
+    by_hour = {} if expected is None else expected.hours
+    findings += _compare("I6", f"{subject}, month", months_of_head(head), _present(by_month))
+    findings += _compare("I6", f"{subject}, hour", hours_by_month(head, months), _present(by_hour))
+    if not in_int96(wanted.own) or not in_int96(wanted.total):
+        findings.append(Finding("I4", subject, f"{wanted.own} / {wanted.total} leaves Int96"))
+    return findings
+
+
+def _present(sums: Mapping[object, Sums]) -> dict[object, Sums]:
+    return {at: held for at, held in sums.items() if held != (0, 0)}
+
+
+def _compare(
+    invariant: str, subject: str, found: Mapping, wanted: Mapping
+) -> list[Finding]:
+    if found == wanted:
+        return []
+    findings = []
+    for at in sorted({*found, *wanted}):
+        seen, due = found.get(at, Sums(0, 0)), wanted.get(at, Sums(0, 0))
+        if seen != due:
+            detail = f"own {seen.own}, child {seen.child}; should be {due.own}, {due.child}"
+            findings.append(Finding(invariant, f"{subject} {at}", detail))
+    return findings
+
+
+def audit_strong(
+    account: str, currency: str, scope: str, found: int, tally: Tally
+) -> list[Finding]:
+    """I3, I4 a strong balance is the sum of its lines; `scope` is `own` or `total`."""
+    due = tally.own(account, currency) if scope == "own" else tally.total(account, currency)
+    if found == due:
+        return []
+    detail = f"strong {scope} balance is {found}; should be {due}"
+    return [Finding("I3/I4", f"account {account} in {currency}", detail)]
+
+
+def differences(
+    invariant: str, subject: str, found: Iterable[str], wanted: Iterable[str]
+) -> list[Finding]:
+    """What is missing from a set of names, and what is too much."""
+    seen, due = set(found), set(wanted)
+    missing = [Finding(invariant, subject, f"{name} is missing") for name in sorted(due - seen)]
+    surplus = [Finding(invariant, subject, f"{name} should not be there") for name in sorted(seen - due)]
+    return missing + surplus

@@ -1,0 +1,350 @@
+"""The read tier on the in-memory twins; ledgers and entries are put where other tiers put them.
+
+Nothing of the write tier or the indexer takes part: what they would have written is written here,
+so that a test of reading fails for reading alone.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from read_service.app import compose
+from shared.auth import ApiClient, TokenSigner, secret_digest
+from shared.clock import FixedClock
+from shared.ledger import history
+from shared.ledger.accounts import LedgerAccount, parent_path
+from shared.ledger.balances import history_deltas
+from shared.ledger.entries import EntryCondition, LedgerEntry, LedgerLine
+from shared.ledger.identifiers import account_id, entry_id, ledger_id
+from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion, Workspace
+from shared.ledger.schema_parsing import parse_schema
+from shared.ledger.schemas import Schema
+from shared.observe import Metrics
+from shared.search.documents import account_documents, entry_documents
+from shared.search.index import SearchPage, SearchRequest
+from shared.settings import Settings
+from shared.store import items, keys
+from shared.store.clients import StoredClients
+from shared.store.table import Item, Key, Put, Update
+from shared.testing.counting import CountingMetrics
+from shared.testing.memory import MemoryTable
+from shared.testing.memory_index import MemoryIndex
+
+WORKSPACE = "workspace"
+OTHER_WORKSPACE = "another-workspace"
+NOW_MS = 1_700_000_000_000
+
+Line = tuple[str, int] | tuple[str, int, str]  # path, amount, currency key
+
+
+class CountingIndex(MemoryIndex):
+    """The twin, remembering what was searched: one element for each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Sequence[SearchRequest]] = []
+
+    async def search(self, requests: Sequence[SearchRequest]) -> list[SearchPage]:
+        self.calls.append(requests)
+        return await super().search(requests)
+
+
+class Seeds:
+    """Writes what a read test reads."""
+
+    def __init__(self) -> None:
+        self.clock = FixedClock(NOW_MS)
+        self.metrics = CountingMetrics()
+        self.table = MemoryTable(clock=self.clock, metrics=self.metrics)
+        self.index = CountingIndex()
+        self.schemas: dict[tuple[str, str], Schema] = {}
+        self.folded = False  # fold histories whenever they may be
+
+    async def workspace(self, workspace_id: str = WORKSPACE, name: str = "Acme") -> None:
+        await self._put(items.workspace_item(Workspace(workspace_id, name)))
+
+    async def schema(
+        self, document: dict[str, Any], workspace_id: str = WORKSPACE
+    ) -> tuple[Schema, int]:
+        """Stores the document as the next version of its Schema; gives the version's number too."""
+        schema = parse_schema(document)
+        assert isinstance(schema, Schema), schema
+        key = schema.key
+        standing = await self.table.get(keys.schema_head(workspace_id, key))
+        number = 1
+        created_ms = self.clock.now_ms()
+        if standing is not None:
+            before = items.schema_head_from_item(standing)
+            number, created_ms = before.version + 1, before.created_ms
+        version = SchemaVersion(workspace_id, key, number, self.clock.now_ms(), schema.json)
+        head = SchemaHead(workspace_id, key, schema.name, number, created_ms, "")
+        await self._put(items.schema_version_item(version))
+        await self._put(items.schema_head_item(head))
+        await self._put(_bare(keys.schema_listed(workspace_id, created_ms, key)))
+        self.schemas[(workspace_id, key)] = schema
+        return schema, number
+
+    async def ledger(
+        self,
+        ik: str,
+        document: dict[str, Any] | None = None,
+        *,
+        utc_offset_minutes: int = 0,
+        workspace_id: str = WORKSPACE,
+        state: str = "live",
+    ) -> Ledger:
+        """Creates a ledger on the newest version of the Schema, with its static accounts."""
+        schema, number = None, None
+        if document is not None:
+            schema, number = await self.schema(document, workspace_id)
+        ledger = Ledger(
+            id=ledger_id(workspace_id, ik, 1),
+            workspace_id=workspace_id,
+            ik=ik,
+            name=f"Ledger {ik}",
+            utc_offset_minutes=utc_offset_minutes,
+            created_ms=self.clock.now_ms(),
+            schema_key=None if schema is None else schema.key,
+            schema_version=number,
+            state=state,  # type: ignore[arg-type]
+        )
+        await self._put(items.ledger_item(ledger))
+        await self._put(items.ledger_ik_item(workspace_id, ik, ledger.id, 1))
+        await self._put(_bare(keys.ledger_listed(workspace_id, ledger.created_ms, ledger.id)))
+        if schema is not None:
+            listed = keys.schema_ledger_listed(
+                workspace_id, schema.key, ledger.created_ms, ledger.id
+            )
+            await self._put(_bare(listed))
+            for path, _ in schema.chart.static_accounts():
+                await self.account(ledger, path)
+        return ledger
+
+    async def account(
+        self, ledger: Ledger, path: str, *, name: str | None = None, currency: str | None = None
+    ) -> LedgerAccount:
+        """Creates the account at `path` and those above it, where they aren't there yet."""
+        parent = parent_path(path)
+        if parent is not None:
+            await self.account(ledger, parent, currency=currency)
+        standing = await self.table.get(keys.account(account_id(ledger.id, path)))
+        if standing is not None:
+            return items.account_from_item(standing)
+        schema = self.schemas[(ledger.workspace_id, ledger.schema_key or "")]
+        resolved = schema.chart.resolve(path)
+        assert not isinstance(resolved, str), resolved
+        node = resolved.node
+        if node.currency is not None and node.currency.constant is not None:
+            currency = node.currency.constant.key
+        account = LedgerAccount(
+            id=account_id(ledger.id, path),
+            ledger_id=ledger.id,
+            workspace_id=ledger.workspace_id,
+            path=path,
+            ik=path,
+            name=name or f"Account {path}",
+            type=node.type,
+            currency_mode=node.currency_mode,
+            currency=None if node.currency_mode == "multi" else currency,
+            parent_id=None if parent is None else account_id(ledger.id, parent),
+            parent_path=parent,
+            created_ms=self.clock.now_ms(),
+            linked=None,
+        )
+        await self.rename(account)
+        return account
+
+    async def rename(self, account: LedgerAccount) -> None:
+        """Writes the account, and its document, as it is given."""
+        key = keys.account(account.id)
+        await self._put({"pk": key.pk, "sk": key.sk, **items.account_attributes(account)})
+        await self.index.bulk(account_documents(account))
+
+    async def post(
+        self,
+        ledger: Ledger,
+        ik: str,
+        posted_ms: int,
+        *lines: Line,
+        position: int = 1,
+        indexed: bool = True,
+        conditions: tuple[EntryCondition, ...] = (),
+        line_fields: dict[str, Any] | None = None,
+        **fields: Any,
+    ) -> LedgerEntry:
+        """Writes an entry with everything that follows from it: balances, lists, documents."""
+        made = []
+        for index, (path, amount, *rest) in enumerate(lines):
+            currency = rest[0] if rest else None
+            account = await self.account(ledger, path, currency=currency)
+            key = currency or account.currency
+            assert key is not None
+            made.append(LedgerLine(index, path, account.type, amount, key, **(line_fields or {})))
+        entry = LedgerEntry(
+            id=entry_id(ledger.id, ik, position),
+            ledger_id=ledger.id,
+            workspace_id=ledger.workspace_id,
+            ik=ik,
+            position=position,
+            posted_ms=posted_ms,
+            created_ms=self.clock.now_ms(),
+            lines=tuple(made),
+            conditions=conditions,
+            **fields,
+        )
+        await self.put_entry(entry, indexed=indexed)
+        await self._strong(ledger, entry)
+        if indexed:
+            await self._histories(ledger, entry)
+        return entry
+
+    async def put_entry(self, entry: LedgerEntry, *, indexed: bool = True, head: int = 1) -> None:
+        """Writes the entry's own item, and its documents; `head` is its chain's newest position."""
+        item = items.entry_item(entry, "attempt")
+        if entry.position == 1:
+            item["h"] = head
+        await self._put(item)
+        if indexed:
+            await self.index.bulk(entry_documents(entry))
+
+    async def _strong(self, ledger: Ledger, entry: LedgerEntry) -> None:
+        schema = self.schemas[(ledger.workspace_id, ledger.schema_key or "")]
+        if schema.entries_strong:
+            key = keys.strong_entry_listed(ledger.id, entry.posted_ms, entry.id)
+            await self._put(_bare(key), key)
+        for line, line_id in zip(entry.lines, entry.line_ids(), strict=True):
+            resolved = schema.chart.resolve(line.account_path)
+            assert not isinstance(resolved, str)
+            own_id = account_id(ledger.id, line.account_path)
+            consistency = resolved.node.consistency
+            if consistency.lines:
+                key = keys.strong_line_listed(own_id, entry.posted_ms, line_id)
+                await self._put(_bare(key), key)
+            moved = [keys.strong_own(own_id, line.currency)] if consistency.own_balance else []
+            for step in resolved.steps:
+                if step.node.consistency.total_balance:
+                    at = account_id(ledger.id, step.path)
+                    moved.append(keys.strong_total(at, line.currency))
+            for key in moved:
+                await self.table.write(Update(key, add={"v": line.amount}))
+
+    async def _histories(self, ledger: Ledger, entry: LedgerEntry) -> None:
+        for key, delta in history_deltas([entry], ledger.utc_offset_minutes).items():
+            own_id = account_id(ledger.id, key.account_path)
+            head_key = keys.history_head(own_id, key.currency)
+            await self.table.write(Update(head_key, add=history.head_adds(delta)))
+            if self.folded:
+                await self.fold(own_id, key.currency)
+
+    async def fold(self, own_id: str, currency: str) -> bool:
+        """Moves older hours to their months' items, as the indexer does now and then."""
+        head = await self.table.get(keys.history_head(own_id, currency))
+        folded = None if head is None else history.fold(head)
+        if folded is None:
+            return False
+        await self.table.write(Put(keys.BALANCES, dict(folded.head)))
+        for month, adds in folded.month_adds.items():
+            await self.table.write(Update(keys.history_month(own_id, currency, month), add=adds))
+        return True
+
+    async def _put(self, item: Item, key: Key | None = None) -> None:
+        table = keys.LEDGER if key is None else key.table
+        await self.table.write(Put(table, item))
+
+    def forget_counts(self) -> None:
+        """Counts begin anew."""
+        self.metrics.clear()
+        self.index.calls.clear()
+
+
+def _bare(key: Key) -> Item:
+    return {"pk": key.pk, "sk": key.sk}
+
+
+class Answer:
+    """What the API answered."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        self.status = status
+        self.body = body
+
+    @property
+    def data(self) -> Any:
+        """The data of an answer without errors."""
+        assert self.status == 200, self.body
+        assert "errors" not in self.body, self.body["errors"]
+        return self.body["data"]
+
+    @property
+    def refusals(self) -> list[tuple[str, str]]:
+        """Code and message of each error."""
+        assert self.status == 200, self.body
+        errors = self.body.get("errors", [])
+        return [(error["extensions"]["code"], error["message"]) for error in errors]
+
+
+class ReadRig(Seeds):
+    """The read service in this process, asked over ASGI as a client would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settings = Settings(token_secret="0123456789abcdef" * 4)
+        self.restart()
+
+    def restart(self) -> None:
+        """A fresh process on the same engines."""
+        self.service = compose(
+            self.settings,
+            clock=self.clock,
+            table=self.table,
+            index=self.index,
+            metrics=Metrics(),
+            request_id_prefix="test",
+        )
+        self._http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.service), base_url="http://test"
+        )
+
+    async def open(self) -> None:
+        """Two workspaces with a client each, whose tokens are warm."""
+        self._tokens = {}
+        signer = TokenSigner(self.settings.token_secret)
+        clients = StoredClients(self.table)
+        for workspace_id in (WORKSPACE, OTHER_WORKSPACE):
+            await self.workspace(workspace_id, f"The {workspace_id}")
+            client = ApiClient(
+                id=f"client-of-{workspace_id}",
+                workspace_id=workspace_id,
+                name="test",
+                role="reader",
+                secret_digest=secret_digest("secret"),
+                created_ms=self.clock.now_ms(),
+            )
+            await clients.add(client, workspace_id)
+            self._tokens[workspace_id] = signer.sign(client, "twofold", self.clock.now_ms())
+            await self.ask("{ __typename }", as_workspace=workspace_id)
+        self.forget_counts()
+
+    async def ask(self, query: str, as_workspace: str = WORKSPACE, **variables: Any) -> Answer:
+        """Runs one document; the counts are those of this request alone."""
+        self.forget_counts()
+        answer = await self._http.post(
+            "/graphql",
+            json={"query": query, "variables": variables},
+            headers={"Authorization": f"Bearer {self._tokens[as_workspace]}"},
+        )
+        return Answer(answer.status_code, answer.json())
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """DynamoDB calls of the last request, by name."""
+        return dict(self.metrics.calls)
+
+    @property
+    def searches(self) -> list[int]:
+        """Searches of the last request: their number, for each round trip."""
+        return [len(requests) for requests in self.index.calls]
+
+    async def close(self) -> None:
+        await self._http.aclose()

@@ -1,0 +1,156 @@
+"""New versions of a Schema: what they may change, and what they may not."""
+
+from typing import Any
+
+import pytest
+
+from shared.ledger.schema_compatibility import breaking_changes
+from tests.builders_schema import (
+    compiled,
+    edited,
+    line,
+    multi_currency,
+    posting_chart,
+    quickstart,
+    with_types,
+)
+
+FUND = "ledgerEntries.types[0]"
+USERS = "chartOfAccounts.accounts[1].children[0]"
+
+
+def told(old: dict[str, Any], edits: dict[str, Any]) -> list[str]:
+    changes = breaking_changes(compiled(old), compiled(edited(old, edits)))
+    return [str(change) for change in changes]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {},
+        {"name": "Other name"},
+        {"consistencyConfig": {"entries": "strong"}},
+        {"chartOfAccounts.accounts[0].name": "Assets"},
+        {"chartOfAccounts.accounts[0].status": "archived"},
+        {"chartOfAccounts.accounts[0].clearing": True},
+        {"chartOfAccounts.accounts[0].consistencyConfig": {"lines": "strong"}},
+        {f"{USERS}.children[1].consistencyConfig": {"ownBalanceUpdates": "eventual"}},
+        {f"{USERS}.children[2]": {"key": "blocked"}},
+        {"chartOfAccounts.accounts[4]": {"key": "more", "type": "asset"}},
+        {"chartOfAccounts.accounts[0].type": "asset"},
+        {f"{USERS}.children[0].currency": {"code": "USD"}},
+        {f"{FUND}.status": "archived"},
+        {f"{FUND}.typeVersion": 1},
+        {f"{FUND}.postLinesAs": "raw_lines"},
+        {f"{FUND}.tags": []},
+        {f"{FUND}.description": None, f"{FUND}.tags": None}
+        | {f"{FUND}.description": "Funding {{user_id}} for {{funding_amount}}."},
+        {"ledgerEntries.types[2]": {"type": "new"}},
+        {"ledgerEntries.types[2]": {"type": "user_funds_account", "typeVersion": 2}},
+    ],
+)
+def test_what_a_new_version_may_change(edits: dict[str, Any]):
+    assert told(quickstart(), edits) == []
+
+
+def test_the_order_of_accounts_and_types_may_change():
+    old = quickstart()
+    new = quickstart()
+    new["chartOfAccounts"]["accounts"].reverse()
+    new["ledgerEntries"]["types"].reverse()
+    assert breaking_changes(compiled(old), compiled(new)) == []
+
+
+CHANGED = (
+    "ledgerEntries user_funds_account, version 1,"
+    " must stay as it is: a change takes a new typeVersion"
+)
+REMOVED = "must stay: set its status to disabled or archived instead of removing it"
+
+
+@pytest.mark.parametrize(
+    "edits, expected",
+    [
+        (
+            {"chartOfAccounts.accounts[3]": ...},
+            ["chartOfAccounts expense must stay: an account can't be removed"],
+        ),
+        (
+            {"chartOfAccounts.accounts[3].key": "expenses"},
+            ["chartOfAccounts expense must stay: an account can't be removed"],
+        ),
+        (
+            {"chartOfAccounts.accounts[3].type": "asset"},
+            ["chartOfAccounts expense must keep its type"],
+        ),
+        (
+            {"chartOfAccounts.accounts[3].template": True},
+            ["chartOfAccounts expense must keep its template"],
+        ),
+        (
+            {"chartOfAccounts.accounts[3].currencyMode": "multi"},
+            [
+                "chartOfAccounts expense must keep its currencyMode",
+                "chartOfAccounts expense must keep its currency",
+            ],
+        ),
+        (
+            {"chartOfAccounts.accounts[3].currency": {"code": "EUR"}},
+            ["chartOfAccounts expense must keep its currency"],
+        ),
+        (
+            {"chartOfAccounts.accounts[3].linkedAccount": {"id": "x"}},
+            ["chartOfAccounts expense must keep its linkedAccount"],
+        ),
+        (
+            {f"{USERS}.children[1]": ...},
+            ["chartOfAccounts liabilities/users:*/pending must stay: an account can't be removed"],
+        ),
+        ({f"{FUND}.description": "Funding"}, [CHANGED]),
+        ({f"{FUND}.lines[0].key": "other"}, [CHANGED]),
+        ({f"{FUND}.postLinesAs": "net_amounts"}, [CHANGED]),
+        ({f"{FUND}.tags": [{"key": "a", "value": "b"}]}, [CHANGED]),
+        ({f"{FUND}.lines": ...}, [CHANGED]),
+        (
+            {f"{FUND}.typeVersion": 2},
+            [f"ledgerEntries user_funds_account, version 1, {REMOVED}"],
+        ),
+        (
+            {"ledgerEntries": ...},
+            [
+                f"ledgerEntries user_funds_account, version 1, {REMOVED}",
+                f"ledgerEntries p2p_transfer, version 1, {REMOVED}",
+            ],
+        ),
+    ],
+)
+def test_what_a_new_version_may_not_change(edits: dict[str, Any], expected: list[str]):
+    assert told(quickstart(), edits) == expected
+
+
+def test_a_removed_branch_is_told_once():
+    old = with_types(chart=posting_chart())
+    assert told(old, {"chartOfAccounts.accounts[1]": ...}) == [
+        "chartOfAccounts liabilities must stay: an account can't be removed"
+    ]
+
+
+def test_a_parameterized_currency_keeps_its_parameter():
+    old = multi_currency()
+    old["ledgerEntries"] = {"types": []}
+    edits = {"chartOfAccounts.accounts[2].currency.code": "{{code}}"}
+    assert told(old, edits) == ["chartOfAccounts bank-accounts:* must keep its currency"]
+
+
+def test_a_deployed_payment_type_stays_as_it_is():
+    payment_type = {
+        "type": "charge",
+        "typeVersion": 1,
+        "status": "active",
+        "payment": {"amount": "{{amount}}", "direction": "payin"},
+        "accounting": {"settled": {"lines": [line("l", "income", "0")]}},
+    }
+    old = {**quickstart(), "payments": {"types": [payment_type]}}
+    assert told(old, {"payments.types[0].payment.direction": "payout"}) == [
+        "payments charge, version 1, must stay as it is: a change takes a new typeVersion"
+    ]
