@@ -1,7 +1,7 @@
 """What a follower does with the changes that it read: one applier a projector.
 
-    search     documents by version, what is refused put aside, then the checkpoint: twice is as good as once
-    balances   sums, what can't be added put aside, and the checkpoint, in the same batches: exactly once
+search     documents by version, what is refused put aside, then the checkpoint: twice is as good as once
+balances   sums, what can't be added put aside, and the checkpoint, in the same batches: exactly once
 """
 
 from collections.abc import Sequence
@@ -64,13 +64,6 @@ def _tell_aside(projector: str, meters: ProjectorMeters, asides: Sequence[Aside]
         )
 
 
-def _pk_of(change: Change) -> str:
-    thing = change.new if change.new is not None else change.old
-    assert thing is not None
-    make = {"entry": keys.entry, "account": keys.account, "ledger": keys.ledger}[change.kind]
-    return make(thing.id).pk
-
-
 class SearchApplier:
     """Documents of the search indices."""
 
@@ -125,9 +118,7 @@ class SearchApplier:
                 asides.append(unreadable_aside(SEARCH, change, self._clock.now_ms()))
         return operations, asides
 
-    def _refusal(
-        self, changes: Sequence[StreamChange], operation: Operation, reason: str
-    ) -> Aside:
+    def _refusal(self, changes: Sequence[StreamChange], operation: Operation, reason: str) -> Aside:
         """A refused operation together with the change that it came from."""
         for change in changes:
             if isinstance(change, Change) and any(
@@ -136,7 +127,7 @@ class SearchApplier:
                 for each in project_documents(change)
             ):
                 return document_aside(
-                    change.sequence, operation, reason, self._clock.now_ms(), _pk_of(change)
+                    change.sequence, operation, reason, self._clock.now_ms(), change.pk
                 )
         raise AssertionError("every operation comes from a change of the read")
 
@@ -187,9 +178,7 @@ class BalancesApplier:
         """See Applier."""
         await self._folder.fold_some(FOLDS_AT_ONCE)
 
-    async def project(
-        self, changes: Sequence[StreamChange]
-    ) -> tuple[list[Update], list[Aside]]:
+    async def project(self, changes: Sequence[StreamChange]) -> tuple[list[Update], list[Aside]]:
         """What the changes add, and the records of entries that can't be counted."""
         entries: list[tuple[StreamChange, LedgerEntry]] = []
         unreadable: list[Unreadable] = []
@@ -222,7 +211,7 @@ def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:
     """A record that can be read, but not projected."""
     assert isinstance(change, Change)
     reason = f"{type(error).__name__}: {error}"
-    return Unreadable(change.sequence, change.written_ms, _pk_of(change), keys.ONLY, reason)
+    return Unreadable(change.sequence, change.written_ms, change.pk, keys.ONLY, reason)
 
 
 def _one_by_one(

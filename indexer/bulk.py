@@ -100,7 +100,9 @@ class BulkWriter:
                 if len(left) == 1:
                     report.refused.append((left[0], str(refused)))
                     return
-                middle = len(left) // 2  # the request as a whole is refused: find out for whose sake
+                middle = (
+                    len(left) // 2
+                )  # the request as a whole is refused: find out for whose sake
                 await self._apply_bulk(left[:middle], report)
                 await self._apply_bulk(left[middle:], report)
                 return

@@ -4,9 +4,11 @@ A scan of the table sees an entry or doesn't, depending on when it passes. The s
 says which entries the scan may have seen too early or missed.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from indexer.leases import Checkpoint, LeaseSeen
+from indexer.projections.balances import counted_entry
 from indexer.reads import ShardReads, place_of
 from indexer.records import StreamChange
 from shared.clock import Clock
@@ -40,7 +42,7 @@ class CatchUp:
     def __init__(
         self, stream: Stream, clock: Clock, noted: dict[str, LeaseSeen], *, keep: bool
     ) -> None:
-        """`keep`: every change stays in its shard's `changes`."""
+        """`keep`: every new entry stays in its shard's `changes`."""
         self._keep = keep
         self._stream = stream
         self._clock = clock
@@ -48,9 +50,8 @@ class CatchUp:
         self.shards: dict[str, ShardCatchUp] = {}
         self.gone: set[str] = set()  # shards with a checkpoint that the stream has forgotten unread
 
-    async def read_to_tip(self) -> list[StreamChange]:
-        """Reads every shard until nothing follows; gives what is new since the last call."""
-        fresh: list[StreamChange] = []
+    async def to_tip(self) -> AsyncIterator[list[StreamChange]]:
+        """Reads every shard until nothing follows; gives what wasn't given before, a read at a time."""
         listed = await self._stream.shards()
         ids = {shard.id for shard in listed}
         for shard_id, checkpoint in self.noted.items():
@@ -62,20 +63,23 @@ class CatchUp:
                 if self.noted.get(shard.id, Checkpoint()).finished:
                     continue
                 caught = self.shards[shard.id] = self._begin(shard)
-            fresh += await self._read_shard(caught)
-        return fresh
+            async for changes in self._read_shard(caught):
+                yield changes
+
+    async def read_to_tip(self) -> int:
+        """As `to_tip`, for who keeps the changes or needs none of them; gives their number."""
+        return sum([len(changes) async for changes in self.to_tip()])
 
     def _begin(self, shard: Shard) -> ShardCatchUp:
         start = self.noted.get(shard.id, Checkpoint()).sequence
         reads = ShardReads(self._stream, shard.id, self._clock)
         return ShardCatchUp(shard.id, start, reads, start)
 
-    async def _read_shard(self, caught: ShardCatchUp) -> list[StreamChange]:
-        fresh: list[StreamChange] = []
+    async def _read_shard(self, caught: ShardCatchUp) -> AsyncIterator[list[StreamChange]]:
         empty = 0
         for _ in range(READS_MAX):
             if caught.ended or empty >= EMPTY_READS_AT_TIP:
-                break
+                return
             try:
                 read = await caught.reads.read_now(caught.position)
             except StreamExpired:
@@ -85,16 +89,23 @@ class CatchUp:
                     raise
                 caught.trimmed, caught.start, caught.position = True, "", ""
                 caught.changes.clear()
-                fresh.clear()
                 continue
             if read.changes:
-                fresh += read.changes
                 caught.position = read.changes[-1].sequence
                 empty = 0
+                if self._keep:
+                    caught.changes += [each for each in read.changes if counted_entry(each)]
+                yield read.changes
             elif read.ended:
                 caught.ended = True
             else:
                 empty += 1
-        if self._keep:
-            caught.changes += fresh
-        return fresh
+
+    def has_reached(self, shard_id: str, checkpoint: Checkpoint) -> bool:
+        """Whether everything that a projector at `checkpoint` has applied was read here, or before."""
+        caught = self.shards.get(shard_id)
+        if caught is None:
+            return self.noted.get(shard_id, Checkpoint()).finished or checkpoint == Checkpoint()
+        if checkpoint.finished:
+            return caught.ended
+        return place_of(caught.position) >= place_of(checkpoint.sequence)

@@ -7,7 +7,7 @@ If the holder dies instead, the leases run out as those of any dead process do.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from indexer.leases import Lease, LeaseBook
@@ -41,19 +41,39 @@ async def fence(stream: Stream, book: LeaseBook) -> AsyncIterator[dict[str, Leas
             await _release(book, lease)
 
 
-async def _take_all(stream: Stream, book: LeaseBook, held: dict[str, Lease]) -> None:
+@asynccontextmanager
+async def fence_of(
+    stream: Stream, book: LeaseBook, shard_ids: Sequence[str]
+) -> AsyncIterator[dict[str, Lease]]:
+    """As `fence`, for some shards only. Shards that never had a lease get one."""
+    held: dict[str, Lease] = {}
+    try:
+        await book.begin(shard_ids)
+        await _take_all(stream, book, held, frozenset(shard_ids))
+        async with _kept_alive(book, held):
+            yield held
+    finally:
+        for lease in held.values():
+            await _release(book, lease)
+
+
+async def _take_all(
+    stream: Stream, book: LeaseBook, held: dict[str, Lease], only: frozenset[str] | None = None
+) -> None:
     for _ in range(FENCE_ROUNDS_MAX):
-        graph = ShardGraph(await stream.shards())
         leases = await book.listed()
-        finished = {each.shard_id: each.checkpoint.finished for each in leases.values()}
-        new = [shard.id for shard in graph.ready(finished) if shard.id not in leases]
-        if new:
-            await book.begin(new)
-            continue
+        if only is None:
+            graph = ShardGraph(await stream.shards())
+            finished = {each.shard_id: each.checkpoint.finished for each in leases.values()}
+            new = [shard.id for shard in graph.ready(finished) if shard.id not in leases]
+            if new:
+                await book.begin(new)
+                continue
         missing = [
             seen
             for seen in leases.values()
-            if seen.shard_id not in held or held[seen.shard_id].epoch != seen.epoch
+            if (only is None or seen.shard_id in only)
+            and (seen.shard_id not in held or held[seen.shard_id].epoch != seen.epoch)
         ]
         if not missing:
             return
@@ -100,8 +120,11 @@ async def _release(book: LeaseBook, lease: Lease) -> None:
 @asynccontextmanager
 async def sole_rebuilder(
     table: Table, projector: str, owner: str, clock: Clock
-) -> AsyncIterator[bool]:
-    """True for one process at a time: the one that may rebuild this projection now."""
+) -> AsyncIterator[None]:
+    """For one process at a time: the one that may rebuild this projection now.
+
+    Raises StoreUnavailable when another one does.
+    """
     book = LeaseBook(table, f"{projector}.rebuild", owner, clock)
     await book.begin([SOLE])
     lease = None
@@ -112,10 +135,9 @@ async def sole_rebuilder(
             break
         await asyncio.sleep(SOLE_ROUND_MS / 1_000)
     if lease is None:
-        yield False
-        return
+        raise StoreUnavailable(f"{projector} is being rebuilt by another process")
     try:
         async with _kept_alive(book, {SOLE: lease}):
-            yield True
+            yield
     finally:
         await _release(book, lease)

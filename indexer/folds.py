@@ -71,6 +71,7 @@ class Folder:
             return
         account, currency = key.pk.partition("#")[2], key.sk.partition("#")[2]
         revision = head["r"]
+        assert isinstance(revision, int)
         writes: list[Put | Update] = [
             Put(TableName.BALANCES, folded.head, guards=(Is("r", revision),))
         ]

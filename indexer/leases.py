@@ -30,6 +30,7 @@ from shared.store.table import (
     Table,
     TableName,
     Update,
+    Value,
 )
 
 SHARDS_LISTED_MAX = 10_000
@@ -109,9 +110,13 @@ def seen_of(item: Item) -> LeaseSeen:
     shard_id, owner = item["sk"], item["o"]
     epoch, beats = item["n"], item["c"]
     sequence, upto, after_key = item["s"], item["u"], item["k"]
-    assert isinstance(shard_id, str) and isinstance(owner, str)
-    assert isinstance(epoch, int) and isinstance(beats, int)
-    assert isinstance(sequence, str) and isinstance(upto, str) and isinstance(after_key, str)
+    assert isinstance(shard_id, str)
+    assert isinstance(owner, str)
+    assert isinstance(epoch, int)
+    assert isinstance(beats, int)
+    assert isinstance(sequence, str)
+    assert isinstance(upto, str)
+    assert isinstance(after_key, str)
     assert (upto == "") == (after_key == "")
     checkpoint = Checkpoint(sequence, upto, after_key, item["d"] == 1)
     return LeaseSeen(shard_id, owner, epoch, beats, checkpoint)
@@ -201,7 +206,7 @@ class LeaseBook:
 
     async def release(self, lease: Lease) -> None:
         """Gives the shard back, so that another process can take it at once."""
-        changes = {"o": "", "c": lease.next_beat()}
+        changes: dict[str, Value] = {"o": "", "c": lease.next_beat()}
         await self._table.write(Update(lease.key, set=changes, guards=(Is("n", lease.epoch),)))
 
     async def advance(self, lease: Lease, checkpoint: Checkpoint) -> None:

@@ -87,9 +87,7 @@ def aside_from_item(projector: str, item: Item) -> Aside:
     body, sequence = item["b"], item["sk"]
     assert isinstance(body, str) and isinstance(sequence, str)
     content = orjson.loads(body)
-    return Aside(
-        projector, sequence, content["k"], content["e"], content["t"], content["d"]
-    )
+    return Aside(projector, sequence, content["k"], content["e"], content["t"], content["d"])
 
 
 def unreadable_aside(projector: str, record: Unreadable, now_ms: int) -> Aside:
@@ -114,9 +112,7 @@ def deltas_aside(sequence: str, updates: Sequence[Update], reason: str, now_ms: 
         digest.update(f"{update.key.pk}\0{update.key.sk}\0".encode())
     deltas = [[u.key.pk, u.key.sk, {n: str(v) for n, v in u.add.items()}] for u in updates]
     name = f"{sequence}#{digest.hexdigest()}"
-    return Aside(
-        BALANCES, name, "deltas", reason[:REASON_CHARS_MAX], now_ms, {"deltas": deltas}
-    )
+    return Aside(BALANCES, name, "deltas", reason[:REASON_CHARS_MAX], now_ms, {"deltas": deltas})
 
 
 def _updates_of(aside: Aside) -> list[Update]:

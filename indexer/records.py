@@ -3,6 +3,7 @@
 A record that can't be read becomes an `Unreadable`: it is put aside by whoever needed it, never dropped.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,7 @@ from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger
 from shared.store.items import account_from_item, entry_from_item, ledger_from_item
 from shared.store.streams import StreamRecord
+from shared.store.table import Item
 
 Thing = LedgerEntry | LedgerAccount | Ledger
 ChangeKind = Literal["entry", "account", "ledger"]
@@ -28,6 +30,13 @@ class Change:
     written_ms: int
     old: Thing | None
     new: Thing | None
+
+    @property
+    def pk(self) -> str:
+        """Partition key of the thing's item."""
+        thing = self.new if self.new is not None else self.old
+        assert thing is not None
+        return f"{_LETTERS[self.kind]}#{thing.id}"
 
     @property
     def moved(self) -> bool:
@@ -57,7 +66,12 @@ class Ignored:
 StreamChange = Change | Unreadable | Ignored
 
 _KINDS: dict[str, ChangeKind] = {"E#": "entry", "A#": "account", "L#": "ledger"}
-_READERS = {"entry": entry_from_item, "account": account_from_item, "ledger": ledger_from_item}
+_LETTERS = {kind: prefix[0] for prefix, kind in _KINDS.items()}
+_READERS: dict[ChangeKind, Callable[[Item], Thing]] = {
+    "entry": entry_from_item,
+    "account": account_from_item,
+    "ledger": ledger_from_item,
+}
 
 
 def change_of(record: StreamRecord) -> StreamChange:
@@ -74,6 +88,7 @@ def change_of(record: StreamRecord) -> StreamChange:
         return Unreadable(
             record.sequence, record.approximate_created_ms, record.pk, record.sk, reason
         )
-    inserted = old is None and new is not None
-    written_ms = new.created_ms if inserted else record.approximate_created_ms
+    written_ms = record.approximate_created_ms
+    if old is None and new is not None:
+        written_ms = new.created_ms
     return Change(kind, record.sequence, written_ms, old, new)

@@ -228,7 +228,9 @@ class _Repair:
         self._tally = count.tally
         self._ledger_id = count.ledger_id
         self._done = count.done
-        self._asides: dict[tuple[str, str], list[str]] = {}  # history -> asides that hold sums for it
+        self._asides: dict[
+            tuple[str, str], list[str]
+        ] = {}  # history -> asides that hold sums for it
         self._kept: dict[str, Aside] = {}
         self._seen: set[tuple[str, str]] = set()
 

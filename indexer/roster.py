@@ -8,7 +8,8 @@ Every process runs the same loop; conditional writes on the leases decide (see l
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from indexer.appliers import Applier
 from indexer.follower import End, ShardFollower
@@ -34,7 +35,7 @@ from shared.store.streams import Stream
 LOG = EventLog("indexer")
 STOP_MS_MAX = 1_500  # what a follower may take to end the read that it is applying
 
-Heal = Callable[[list[str]], Awaitable[None]]  # brings the projection up to date without the lost records
+Heal = Callable[[list[str]], Coroutine[Any, Any, None]]  # brings the projection up to date without the lost records
 
 
 class Roster:
@@ -159,7 +160,9 @@ class Roster:
             self._healing = None
             if failed is None:
                 self._trimmed.clear()
-                return False  # `lost` was found before the healing ended; the next look knows better
+                return (
+                    False  # `lost` was found before the healing ended; the next look knows better
+                )
             LOG.error(HEAL_FAILED, projector=self._applier.projector, error=failed)
         if self._healing is None and lost:
             self._meters.trimmed.inc()

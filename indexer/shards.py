@@ -67,9 +67,7 @@ class ShardGraph:
 
     def forgettable(self, finished: Mapping[str, bool]) -> list[str]:
         """Finished shards that aren't listed, and whose listed children all have checkpoints."""
-        awaited = {
-            shard.parent_id for shard in self._shards.values() if shard.id not in finished
-        }
+        awaited = {shard.parent_id for shard in self._shards.values() if shard.id not in finished}
         return [
             shard_id
             for shard_id, is_finished in finished.items()

@@ -68,8 +68,8 @@ def list_digest(name: str, owner: str, filter_set: Mapping[str, Any] | None = No
 
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, Mapping):
-        kept = {name: _without_nulls(each) for name, each in value.items() if each is not None}
-        return kept or None
+        members = {name: _without_nulls(each) for name, each in value.items()}
+        return {name: each for name, each in members.items() if each is not None} or None
     if isinstance(value, (list, tuple)):
         return [_without_nulls(each) for each in value]
     return value

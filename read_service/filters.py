@@ -370,7 +370,8 @@ def _account_ids(member: _Member, matches: Sequence[Mapping[str, Any]]) -> list[
     for match in matches:
         given = _given(match)
         _same_ledger(member, given)
-        derived = account_id(member.ledger.id, given["path"]) if "path" in given else None
+        path = given.get("path")
+        derived = None if path is None else account_id(member.ledger.id, _text(member, path))
         named = given.get("id", derived)
         if named is None:
             raise member.refuse("a Ledger Account is named by its id or its path")

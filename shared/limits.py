@@ -46,6 +46,18 @@ CURRENCIES_PER_ACCOUNT_MAX = 1_000  # what a plural balance change lists
 DURING_GRANULES_MAX = 744  # hours of the longest month
 TORN_READS_MAX = 5  # times that a balance and its hours are read again while they are being folded
 
+# --- Elasticsearch --------------------------------------------------------------------------------
+SEARCH_TIMEOUT_MS = 5_000
+BULK_TIMEOUT_MS = 30_000
+MERGE_TIMEOUT_MS = 3_600_000  # of the merge that ends a rebuild
+SEARCH_ATTEMPTS_MAX = 3  # of a search whose connection broke: reading again is harmless
+SEARCH_BACKOFF_MS = 20
+SEARCH_CONNECTIONS_MAX = 32
+SCAN_PAGE_DOCUMENTS = 1_000
+INDEX_GENERATIONS_MAX = 10_000  # of one kind and mapping version, over all rebuilds
+LINE_RECORD_BYTES_MAX = 4_096  # of an entry that its lines' documents carry; a larger one is loaded
+ACCOUNT_FIELDS_CACHED_MAX = 10_000  # about 8 MB
+
 # --- GraphQL and HTTP ---------------------------------------------------------------------------
 REQUEST_BODY_BYTES_MAX = 2_000_000
 DOCUMENT_CHARS_MAX = 100_000
@@ -72,6 +84,7 @@ STORE_ATTEMPTS_MAX = 10
 STORE_BACKOFF_MS = 20
 STORE_BACKOFF_MS_MAX = 1_000
 STORE_TIMEOUT_MS = 5_000  # of one sending
+STORE_CONNECT_MS = 2_000  # of it, until there is a connection: after that, its fate is unknown
 STORE_CALL_MS_MAX = 20_000  # no sending starts later than this after the first
 STORE_CONNECTIONS_MAX = 32
 NUMBER_DIGITS_MAX = 38
@@ -110,3 +123,4 @@ assert PAGE_SIZE_DEFAULT <= PAGE_SIZE_MAX
 assert SCHEMA_JSON_BYTES_MAX < ITEM_BYTES_MAX
 assert LEASE_RENEW_MS * 2 < LEASE_MS
 assert STORE_CALL_MS_MAX + STORE_TIMEOUT_MS < REQUEST_TIMEOUT_MS
+assert STORE_CONNECT_MS < STORE_TIMEOUT_MS

@@ -81,9 +81,7 @@ def account(of: Ledger, path: str) -> LedgerAccount:
     )
 
 
-async def stand(
-    table: Table, *things: Ledger | LedgerEntry | LedgerAccount
-) -> None:
+async def stand(table: Table, *things: Ledger | LedgerEntry | LedgerAccount) -> None:
     """Puts them into the `ledger` table as they are, in batches; entries replace older revisions."""
     writes = [_write(thing) for thing in things]
     for at in range(0, len(writes), TRANSACT_ITEMS_MAX):

@@ -50,13 +50,26 @@ class CountingIndex(MemoryIndex):
         return await super().search(requests)
 
 
+class CountingTable(MemoryTable):
+    """The twin, counting the keys that are read by key."""
+
+    keys_read = 0
+
+    async def get_many(self, keys: Sequence[Key], *, consistent: bool = False) -> list[Item | None]:
+        self.keys_read += len(keys)
+        return await super().get_many(keys, consistent=consistent)
+
+
 class Seeds:
     """Writes what a read test reads."""
 
     def __init__(self) -> None:
         self.clock = FixedClock(NOW_MS)
         self.metrics = CountingMetrics()
-        self.table = MemoryTable(clock=self.clock, metrics=self.metrics)
+        self.stale: set[Key] = set()  # reads that aren't consistent see these as they were before
+        self.table = CountingTable(
+            clock=self.clock, metrics=self.metrics, stale=lambda key: key in self.stale
+        )
         self.index = CountingIndex()
         self.schemas: dict[tuple[str, str], Schema] = {}
         self.folded = False  # fold histories whenever they may be
@@ -255,6 +268,7 @@ class Seeds:
     def forget_counts(self) -> None:
         """Counts begin anew."""
         self.metrics.clear()
+        self.table.keys_read = 0
         self.index.calls.clear()
 
 
@@ -340,6 +354,11 @@ class ReadRig(Seeds):
     def calls(self) -> dict[str, int]:
         """DynamoDB calls of the last request, by name."""
         return dict(self.metrics.calls)
+
+    @property
+    def read_keys(self) -> int:
+        """Keys that the last request read by BatchGetItem."""
+        return self.table.keys_read
 
     @property
     def searches(self) -> list[int]:

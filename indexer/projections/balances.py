@@ -22,9 +22,7 @@ def counted_entry(change: StreamChange) -> LedgerEntry | None:
     return None
 
 
-def project_rollups(
-    entries: Iterable[LedgerEntry], utc_offsets: Mapping[str, int]
-) -> list[Update]:
+def project_rollups(entries: Iterable[LedgerEntry], utc_offsets: Mapping[str, int]) -> list[Update]:
     """One update for each history that the lines of `entries` touch, in the order of their keys.
 
     `utc_offsets` holds the minutes of every entry's ledger, by its id. The sums of all entries go into

@@ -4,7 +4,7 @@ Documents carry their thing's revision as version, so a change that is projected
 one, changes nothing.
 """
 
-from indexer.records import Change
+from indexer.records import Change, ChangeKind
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
 from shared.search.documents import (
@@ -50,5 +50,5 @@ def _account_operations(change: Change) -> list[Operation]:
 
 def thing_operations(thing: LedgerEntry | LedgerAccount) -> list[Operation]:
     """All operations that bring the indices to `thing` as it stands now: for a load from the table."""
-    kind = "entry" if isinstance(thing, LedgerEntry) else "account"
+    kind: ChangeKind = "entry" if isinstance(thing, LedgerEntry) else "account"
     return project_documents(Change(kind, "", 0, None, thing))

@@ -7,7 +7,7 @@ code that is audited: sums are taken line by line, hours by their own arithmetic
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from shared.ledger.accounts import EQUATION_SIGN
 from shared.ledger.amounts import in_int96
@@ -16,6 +16,7 @@ from shared.ledger.history import Attributes, Sums, hours_by_month, latest, mont
 from shared.ledger.identifiers import account_id, entry_id
 from shared.ledger.periods import local_bucket
 
+At = TypeVar("At")
 _MASK = (1 << 128) - 1
 
 
@@ -219,12 +220,12 @@ def audit_history(
     return findings
 
 
-def _present(sums: Mapping[object, Sums]) -> dict[object, Sums]:
+def _present(sums: Mapping[At, Sums]) -> dict[At, Sums]:
     return {at: held for at, held in sums.items() if held != (0, 0)}
 
 
 def _compare(
-    invariant: str, subject: str, found: Mapping, wanted: Mapping
+    invariant: str, subject: str, found: Mapping[Any, Sums], wanted: Mapping[Any, Sums]
 ) -> list[Finding]:
     if found == wanted:
         return []
@@ -254,5 +255,7 @@ def differences(
     """What is missing from a set of names, and what is too much."""
     seen, due = set(found), set(wanted)
     missing = [Finding(invariant, subject, f"{name} is missing") for name in sorted(due - seen)]
-    surplus = [Finding(invariant, subject, f"{name} should not be there") for name in sorted(seen - due)]
+    surplus = [
+        Finding(invariant, subject, f"{name} should not be there") for name in sorted(seen - due)
+    ]
     return missing + surplus

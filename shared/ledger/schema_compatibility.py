@@ -1,19 +1,23 @@
 """Which changes of a Schema a new version may not make.
 
 A new version may add accounts, entry types and versions of them, and change names, descriptions,
-statuses, consistency, clearing and payment settings. It may not remove an account or change its
-type, template flag, currency or External Account, nor edit or remove a version of an entry or
+statuses, clearing and payment settings, and relax consistency. It may not remove an account or change
+its type, template flag, currency or External Account, nor edit or remove a version of an entry or
 payment type, its status aside: entries already posted refer to them.
+
+Nor may it make something strong that was eventual. A strong balance or list is kept in the transactions
+of the entries themselves, so one that starts late would lack what was posted before.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from shared.ledger.chart import AccountNode, ChartOfAccounts
+from shared.ledger.chart import AccountNode, ChartOfAccounts, ConsistencyConfig
 from shared.ledger.schemas import Schema, Violation, canonical_json
 
 # What an absent member of an entry type means: stating it is no edit.
 _TYPE_DEFAULTS = {"postLinesAs": "raw_lines", "typeVersion": 1}
+_STAYS_EVENTUAL = "must stay eventual: it can't be made strong once deployed"
 _EMPTY_MEANS_ABSENT = ("conditions", "groups", "parameters", "tags")
 
 
@@ -23,6 +27,8 @@ def breaking_changes(old: Schema, new: Schema) -> list[Violation]:
     The paths are those of the old document's things, by name: `chartOfAccounts assets/bank`.
     """
     violations = _account_changes(old.chart, new.chart)
+    if new.entries_strong and not old.entries_strong:
+        violations.append(Violation("consistencyConfig.entries", _STAYS_EVENTUAL))
     old_types = {identity: each.json for identity, each in old.entry_types.items()}
     new_types = {identity: each.json for identity, each in new.entry_types.items()}
     violations.extend(_type_changes("ledgerEntries", old_types, new_types))
@@ -52,7 +58,20 @@ def _account_changes(old: ChartOfAccounts, new: ChartOfAccounts) -> list[Violati
         for member, before, after in changes:
             if before != after:
                 violations.append(Violation(path, f"must keep its {member}"))
+        for member in _made_strong(node.consistency, successor.consistency):
+            violations.append(Violation(f"{path} consistencyConfig.{member}", _STAYS_EVENTUAL))
     return violations
+
+
+def _made_strong(old: ConsistencyConfig, new: ConsistencyConfig) -> list[str]:
+    """Members of `consistencyConfig` that were eventual and are strong now."""
+    switched = (
+        ("lines", old.lines, new.lines),
+        ("ownBalanceUpdates", old.own_balance, new.own_balance),
+        ("totalBalanceUpdates", old.total_balance, new.total_balance),
+    )
+    made = [member for member, before, after in switched if after and not before]
+    return made + [f"groups {key}" for key in sorted(new.groups - old.groups)]
 
 
 def _keys(node: AccountNode) -> str:

@@ -25,14 +25,9 @@ from shared.ledger.entries import LedgerEntry, LedgerLine, PlacedLine
 from shared.ledger.identifiers import account_id, line_id
 from shared.ledger.positions import POSTED_MS_MAX, inverted_ms, position_of
 from shared.ledger.records import entry_from_record, entry_record
+from shared.limits import ACCOUNT_FIELDS_CACHED_MAX, LINE_RECORD_BYTES_MAX
 from shared.search.clauses import pair_term
 from shared.search.index import Deletion, Document, Kind
-
-# A line's document carries its whole entry, so that a page of lines is whole too. Beyond this
-# many bytes of entry it carries none, and the reader loads the entry: 30 lines with 100 kB of
-# parameters would otherwise write 3 MB. An entry of 30 lines with short texts takes 3 kB.
-LINE_RECORD_BYTES_MAX = 4_096
-ACCOUNT_FIELDS_CACHED_MAX = 10_000  # about 8 MB
 
 HIDDEN = "hidden"
 REVERSAL = "reversal"
@@ -50,6 +45,8 @@ def entry_documents(entry: LedgerEntry) -> list[Document]:
     record = orjson.dumps(entry_record(entry))
     position = position_of(entry.posted_ms, entry.id)
     flags = _entry_flags(entry)
+    # A line carries its whole entry, so that a page of lines is whole too: 3 kB for 30 plain lines.
+    # Not a large one: 30 lines with 100 kB of parameters would write 3 MB. The reader loads it.
     line_record = record if len(record) <= LINE_RECORD_BYTES_MAX else b"null"
     accounts: dict[str, None] = {}
     documents = []

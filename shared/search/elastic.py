@@ -18,6 +18,16 @@ from elasticsearch import AsyncElasticsearch, exceptions
 from yarl import URL
 
 from shared.errors import SearchError, SearchRefused, SearchUnavailable
+from shared.limits import (
+    BULK_TIMEOUT_MS,
+    INDEX_GENERATIONS_MAX,
+    MERGE_TIMEOUT_MS,
+    SCAN_PAGE_DOCUMENTS,
+    SEARCH_ATTEMPTS_MAX,
+    SEARCH_BACKOFF_MS,
+    SEARCH_CONNECTIONS_MAX,
+    SEARCH_TIMEOUT_MS,
+)
 from shared.search import indices as names
 from shared.search.clauses import Clause, Term
 from shared.search.index import (
@@ -33,15 +43,6 @@ from shared.search.index import (
 )
 from shared.search.queries import BACKWARD_WINDOWS, filters, page_of, search_body
 from shared.settings import Settings
-
-SEARCH_TIMEOUT_MS = 5_000
-BULK_TIMEOUT_MS = 30_000
-MERGE_TIMEOUT_MS = 3_600_000
-SEARCH_ATTEMPTS_MAX = 3  # of a search whose connection broke: reading again is harmless
-SEARCH_BACKOFF_MS = 20
-SEARCH_CONNECTIONS_MAX = 32
-SCAN_PAGE_SIZE = 1_000
-GENERATIONS_MAX = 10_000  # indices of one kind and mapping version, over all rebuilds
 
 _PRODUCT_HEADER = "X-Elastic-Product"
 _SEARCH_QUERY = f"allow_partial_search_results=false&timeout={SEARCH_TIMEOUT_MS}ms"
@@ -268,7 +269,7 @@ class ElasticIndex:
         )
         while after is None or after:
             body = {
-                "size": SCAN_PAGE_SIZE,
+                "size": SCAN_PAGE_DOCUMENTS,
                 "query": filters([Term("ledger", ledger_id)]),
                 "sort": [{names.SORT_FIELDS[kind]: "asc"}],
                 "track_total_hits": False,
@@ -279,7 +280,7 @@ class ElasticIndex:
             hits = _checked(await self._read(url, orjson.dumps(body)))["hits"]["hits"]
             for hit in hits:
                 yield StoredDocument(hit["_id"], hit["_version"], hit["_source"])
-            after = hits[-1]["sort"] if len(hits) == SCAN_PAGE_SIZE else []
+            after = hits[-1]["sort"] if len(hits) == SCAN_PAGE_DOCUMENTS else []
 
     async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:
         with _translated():
@@ -303,7 +304,7 @@ class ElasticIndex:
 
     async def create_index(self, kind: Kind) -> str:
         taken = {info.name for info in await self.indices()}
-        for generation in range(1, GENERATIONS_MAX):
+        for generation in range(1, INDEX_GENERATIONS_MAX):
             name = names.index_name(self._prefix, kind, generation)
             if name not in taken:
                 break

@@ -1,4 +1,5 @@
-"""How DynamoDB is reached: endpoint, region, credentials. Resolved by botocore, used by the thin client.
+"""How DynamoDB is reached: endpoint, region, credentials. Resolved by botocore, used by the thin
+client.
 
     settings -> aioboto3 session -> Access -> wire.py (hot calls)
                                └─> boto_client (tables and everything cold)
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import aioboto3
+from aiobotocore.session import AioSession
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 
@@ -17,7 +19,8 @@ from shared.settings import Settings
 
 Service = Literal["dynamodb", "dynamodbstreams"]
 
-# What stands in when an endpoint is set and no credentials are found: DynamoDB Local wants some, any.
+# What stands in when an endpoint is set and no credentials are found: DynamoDB Local wants some,
+# any.
 LOCAL_CREDENTIALS = ReadOnlyCredentials("twofold", "twofold", None)
 COLD_ATTEMPTS_MAX = 5
 
@@ -52,17 +55,18 @@ class Access:
     ca_bundle: str | None = None
 
 
-def _session(settings: Settings) -> aioboto3.Session:
-    session = aioboto3.Session(region_name=settings.aws_region)
+def _session(settings: Settings) -> AioSession:
+    session = AioSession()
+    session.set_config_variable("region", settings.aws_region)
     if settings.dynamodb_endpoint.startswith("http:"):
         # Never AWS: waiting for an instance's metadata service would only slow the start.
-        providers = session._session.get_component("credential_provider")
+        providers = session.get_component("credential_provider")
         for name in ("container-role", "iam-role"):
             providers.remove(name)
     return session
 
 
-async def _credentials(session: aioboto3.Session, settings: Settings) -> Credentials | None:
+async def _credentials(session: AioSession, settings: Settings) -> Credentials | None:
     found: Credentials | None = await session.get_credentials()
     if found is None and settings.dynamodb_endpoint:
         return FixedCredentials()
@@ -70,10 +74,12 @@ async def _credentials(session: aioboto3.Session, settings: Settings) -> Credent
 
 
 def _client(
-    session: aioboto3.Session, settings: Settings, service: Service, local: bool
+    session: AioSession, settings: Settings, service: Service, local: bool
 ) -> AbstractAsyncContextManager[Any]:
-    secrets = (LOCAL_CREDENTIALS.access_key, LOCAL_CREDENTIALS.secret_key) if local else (None, None)
-    client: AbstractAsyncContextManager[Any] = session.client(
+    secrets = (
+        (LOCAL_CREDENTIALS.access_key, LOCAL_CREDENTIALS.secret_key) if local else (None, None)
+    )
+    client: AbstractAsyncContextManager[Any] = aioboto3.Session(botocore_session=session).client(
         service,
         endpoint_url=settings.dynamodb_endpoint or None,
         aws_access_key_id=secrets[0],
@@ -100,11 +106,13 @@ async def resolve_access(settings: Settings, service: Service = "dynamodb") -> A
     session = _session(settings)
     credentials = await _credentials(session, settings)
     if credentials is None:
-        raise ConfigurationError("no AWS credentials were found and TWOFOLD_DYNAMODB_ENDPOINT is empty")
+        raise ConfigurationError(
+            "no AWS credentials were found and TWOFOLD_DYNAMODB_ENDPOINT is empty"
+        )
     async with _client(session, settings, service, True) as client:
         return Access(
             endpoint_url=client.meta.endpoint_url,
             region=client.meta.region_name,
             credentials=credentials,
-            ca_bundle=session._session.get_config_variable("ca_bundle"),
+            ca_bundle=session.get_config_variable("ca_bundle"),
         )

@@ -1,4 +1,5 @@
-"""The two tables, written down once: what infra/ describes, what `provision` creates, what tests expect.
+"""The two tables, written down once: what infra/ describes, what `provision` creates, what tests
+expect.
 
     twofold-ledger     pk (S), sk (S)   on demand   stream: new and old images
     twofold-balances   pk (S), sk (S)   on demand   no stream

@@ -1,7 +1,7 @@
 """DynamoDB behind the Table port, through the thin client of wire.py.
 
-    Write -> expressions.py -> TransactItems -> Wire.call -> Transacted | Cancelled(reasons)
-    Key   -> BatchGetItem (100 keys each, UnprocessedKeys again) -> decode_item -> Item | None
+Write -> expressions.py -> TransactItems -> Wire.call -> Transacted | Cancelled(reasons)
+Key   -> BatchGetItem (100 keys each, UnprocessedKeys again) -> decode_item -> Item | None
 """
 
 import asyncio
@@ -255,7 +255,8 @@ class DynamoTable:
         consistent: bool = False,
     ) -> QueryPage:
         """See Table."""
-        assert limit >= 1 and not (prefix and (low is not None or high is not None))
+        assert limit >= 1
+        assert not prefix or (low is None and high is None)
         start, possible = start_within(after, prefix, low, high, forward)
         if not possible:
             return QueryPage([], None)
@@ -287,7 +288,8 @@ class DynamoTable:
         limit: int = 1_000,
     ) -> QueryPage:
         """See Table."""
-        assert limit >= 1 and 0 <= segment < segments
+        assert limit >= 1
+        assert 0 <= segment < segments
         body: Document = {
             "TableName": self._names[table],
             "Segment": segment,
@@ -303,10 +305,11 @@ class DynamoTable:
         return page
 
     async def write(self, write: Write) -> Written | GuardFailed:
-        """See Table. A lost answer to an `add` is StoreTimeout at once: a second sending could add twice.
+        """See Table. A lost answer to an `add` is StoreTimeout at once: a second sending could add
+        twice.
 
-        Everything else is sent again. If a guard then fails, the item that stands tells whether the first
-        sending wrote it; when it doesn't, StoreTimeout.
+        Everything else is sent again. If a guard then fails, the item that stands tells whether
+        the first sending wrote it; when it doesn't, StoreTimeout.
         """
         operation, body = self._single(write)
         adds = isinstance(write, Update) and bool(write.add)
@@ -385,7 +388,7 @@ async def open_table(
     metrics: StoreMetrics | None = None,
     rng: Random | None = None,
 ) -> AsyncIterator[DynamoTable]:
-    """A DynamoTable for the block's duration. `rng` draws the jitter; by default it is seeded by the system."""
+    """A DynamoTable for the block's duration. `rng` draws the jitter (default: a fresh one)."""
     jitter = Random() if rng is None else rng
     wire = Wire(
         await resolve_access(settings), "dynamodb", clock=clock, rng=jitter, metrics=metrics

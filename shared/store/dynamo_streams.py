@@ -1,7 +1,7 @@
 """DynamoDB Streams behind the Stream port: the changes of the `ledger` table.
 
-    DescribeTable -> the stream's ARN, once
-    DescribeStream (pages of 100) -> shards    GetShardIterator -> iterator    GetRecords -> records
+DescribeTable -> the stream's ARN, once
+DescribeStream (pages of 100) -> shards    GetShardIterator -> iterator    GetRecords -> records
 """
 
 from collections.abc import AsyncIterator

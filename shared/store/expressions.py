@@ -3,9 +3,10 @@
     Item   <-> {"pk": {"S": "E#1"}, "v": {"N": "12"}}
     Write   -> {"Put": {"TableName": …, "Item": …, "ConditionExpression": …}}
 
-An expression depends on a write's *shape* alone (which attributes, which kinds of guard), so that each
-shape's text is built once and kept; the values of one write are then zipped to its placeholders. Names of
-one letter are never reserved words and stand in the text as they are; longer ones go through `#` names.
+An expression depends on a write's *shape* alone (which attributes, which kinds of guard), so that
+each shape's text is built once and kept; the values of one write are then zipped to its
+placeholders. Names of one letter are never reserved words and stand in the text as they are;
+longer ones go through `#` names.
 """
 
 from base64 import b64decode, b64encode
@@ -77,7 +78,7 @@ def decode_item(raw: dict[str, dict[str, str]]) -> Item:
 
 # --- Shapes ---------------------------------------------------------------------------------------
 class Expressions(NamedTuple):
-    """The text of one shape. `values` are the placeholders, in the order in which values are given."""
+    """The text of one shape. `values` are the placeholders, in the order of the values."""
 
     update: str | None
     condition: str | None
@@ -181,10 +182,9 @@ def _add_expressions(
     if expressions.names is not None:
         body["ExpressionAttributeNames"] = expressions.names
     if values:
-        assert len(values) == len(expressions.values)
         body["ExpressionAttributeValues"] = {
             placeholder: encode_value(value)
-            for placeholder, value in zip(expressions.values, values)
+            for placeholder, value in zip(expressions.values, values, strict=True)
         }
 
 

@@ -1,8 +1,8 @@
 """What DynamoDB and the network can answer -> shared/errors.py. One table for each of the two.
 
 The exception says what may be done: StoreUnavailable, nothing was written, sending again may help;
-StoreTimeout, it may have been written, sending again is safe only for what can be repeated; the others
-are final. A test walks botocore's model and aiohttp's tree: nothing may be missing here.
+StoreTimeout, it may have been written, sending again is safe only for what can be repeated; the
+others are final. A test walks botocore's model and aiohttp's tree: nothing may be missing here.
 """
 
 import aiohttp
@@ -86,7 +86,7 @@ EXCEPTIONS = tuple(kind for kind, _ in BY_EXCEPTION)
 
 
 def failure_named(name: str, status: int) -> Failure:
-    """What an error answer means; a name that DynamoDB doesn't document is judged by its HTTP status."""
+    """What an error answer means; an unknown name is judged by its HTTP status."""
     known = BY_NAME.get(name)
     if known is not None:
         return known

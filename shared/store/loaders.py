@@ -1,8 +1,8 @@
 """Read dataloaders: every key asked in one tick goes out in one BatchGetItem, each key once.
 
-A loader lives as long as one request. It keeps aiodataloader's interface and cache (load, load_many,
-prime, clear) and replaces only its dispatch, which would lose its tasks to the garbage collector, leave
-the futures of a cancelled batch pending for ever, and costs two tasks a batch.
+A loader lives as long as one request. It keeps aiodataloader's interface and cache (load,
+load_many, prime, clear) and replaces only its dispatch, which would lose its tasks to the garbage
+collector, leave the futures of a cancelled batch pending for ever, and costs two tasks a batch.
 """
 
 from asyncio import Future, Task, get_running_loop
@@ -21,8 +21,8 @@ Waiting = list[tuple[Key, "Future[Item | None]"]]
 class KeyLoader(DataLoader[Key, Item | None]):
     """Loads items by key. Built inside the running loop, for one request.
 
-    `consistent`: read what was written last, at twice the price. A store error reaches everybody who
-    waits for the batch and is not kept: a later load asks again.
+    `consistent`: read what was written last, at twice the price. A store error reaches everybody
+    who waits for the batch and is not kept: a later load asks again.
     """
 
     def __init__(self, table: Table, *, consistent: bool = False) -> None:
@@ -40,7 +40,7 @@ class KeyLoader(DataLoader[Key, Item | None]):
             return [error] * len(keys)
 
     def do_resolve_reject(self, key: Key, future: "Future[Item | None]") -> None:
-        """Queues one key; the first of a queue schedules its dispatch, two ticks on as aiodataloader does."""
+        """Queues one key; the first schedules the dispatch, two ticks on as aiodataloader does."""
         self._waiting.append((key, future))
         if len(self._waiting) == 1:
             self.loop.call_soon(self.loop.call_soon, self._dispatch)
@@ -52,7 +52,7 @@ class KeyLoader(DataLoader[Key, Item | None]):
         task.add_done_callback(partial(self._settle, waiting))
 
     def _settle(self, waiting: Waiting, task: Task[list[Answer]]) -> None:
-        """Answers everybody who waits, however the batch ended; a task may be cancelled unstarted."""
+        """Answers all who wait, however the batch ended; a task may be cancelled unstarted."""
         self._tasks.discard(task)
         if task.cancelled():
             for key, future in waiting:

@@ -1,4 +1,7 @@
-"""Creates the tables that are missing: `python -m shared.store.provision`. Running it again changes nothing."""
+"""Creates the tables that are missing: `python -m shared.store.provision`.
+
+Running it again changes nothing.
+"""
 
 import asyncio
 from typing import Any

@@ -1,8 +1,9 @@
 """Capacity units, computed from what is sent and what comes back.
 
-DynamoDB Local's figures for transactions are wrong, and asking AWS for them costs bytes: so the units that
-metrics and budgets count are computed here. Updates and deletes count what is sent: DynamoDB bills the
-larger of the item before and after, which for our items (balances, heads) is the same kilobyte.
+DynamoDB Local's figures for transactions are wrong, and asking AWS for them costs bytes: so the
+units that metrics and budgets count are computed here. Updates and deletes count what is sent:
+DynamoDB bills the larger of the item before and after, which for our items (balances, heads) is
+the same kilobyte.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,7 +38,7 @@ def write_units(writes: Iterable[Write]) -> int:
 
 
 def read_units(items: Sequence[Item | None], *, consistent: bool) -> float:
-    """Read units of GetItem and BatchGetItem: each item rounded up alone; half if not consistent."""
+    """Read units of GetItem and BatchGetItem: each item rounded up; half if not consistent."""
     blocks = 0
     for item in items:
         blocks += 1 if item is None else -(-item_bytes(item) // READ_UNIT_BYTES)

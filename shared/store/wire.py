@@ -34,6 +34,7 @@ from shared.limits import (
     STORE_BACKOFF_MS,
     STORE_BACKOFF_MS_MAX,
     STORE_CALL_MS_MAX,
+    STORE_CONNECT_MS,
     STORE_CONNECTIONS_MAX,
     STORE_TIMEOUT_MS,
 )
@@ -59,7 +60,7 @@ class StoreMetrics(Protocol):
     wants_capacity: bool
 
     def called(self, call: str, outcome: str, retries: int, ms: float) -> None:
-        """One call ended: `ok`, the name of the error that was answered, or `unavailable`, `timeout`."""
+        """One call ended: `ok`, the answer that declined it, or the exception that it raised."""
         ...
 
     def consumed(self, call: str, units: float) -> None:
@@ -77,7 +78,7 @@ class Repeat(Enum):
 
 
 def backoff_ms(attempt: int, rng: Random) -> int:
-    """Milliseconds to wait before sending `attempt` (from 1): full jitter under a doubling bound."""
+    """Milliseconds to wait before sending `attempt` (from 1): full jitter, doubling bound."""
     assert attempt >= 1
     bound = min(STORE_BACKOFF_MS_MAX, STORE_BACKOFF_MS << (attempt - 1))
     return rng.randrange(bound + 1)
@@ -87,7 +88,8 @@ def backoff_ms(attempt: int, rng: Random) -> int:
 class Declined:
     """An answer that says no (a failed guard, a cancelled batch).
 
-    `uncertain`: the fate of an earlier sending of this call isn't known, so the answer may be to our own write.
+    `uncertain`: the fate of an earlier sending of this call isn't known, so the answer may be to
+    our own write.
     """
 
     name: str
@@ -169,7 +171,9 @@ def _session(access: Access) -> aiohttp.ClientSession:
             keepalive_timeout=KEEP_ALIVE_S,
             ssl=verify,
         ),
-        timeout=aiohttp.ClientTimeout(total=STORE_TIMEOUT_MS / 1_000),
+        timeout=aiohttp.ClientTimeout(
+            total=STORE_TIMEOUT_MS / 1_000, connect=STORE_CONNECT_MS / 1_000
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "twofold", "Accept": "*/*", "Accept-Encoding": "identity"},
         auto_decompress=False,
@@ -182,7 +186,7 @@ def _error_name(document: Document) -> str:
 
 
 class Wire:
-    """Calls one service (`dynamodb` or `dynamodbstreams`). Built inside the running loop; closed once."""
+    """Calls one service, `dynamodb` or `dynamodbstreams`. Built inside the running loop."""
 
     __slots__ = (
         "_access", "_clock", "_metrics", "_prefix", "_rng", "_session", "_signer", "_url",
@@ -198,8 +202,8 @@ class Wire:
         metrics: StoreMetrics | None = None,
     ) -> None:
         url = URL(access.endpoint_url).with_path("/")
-        assert url.host is not None
-        host = url.host if url.is_default_port() else f"{url.host}:{url.port}"
+        host = url.host_port_subcomponent
+        assert host is not None
         self._access = access
         self._clock = clock
         self._metrics = metrics
@@ -221,8 +225,8 @@ class Wire:
     async def call(self, operation: str, body: Document, repeat: Repeat) -> Document | Declined:
         """One call, sent until it is answered or may not be sent again.
 
-        Raises StoreUnavailable (nothing was written), StoreTimeout (unknown; never for a READ), StoreRefused,
-        StreamTrimmed, StreamExpired.
+        Raises StoreUnavailable (nothing was written), StoreTimeout (unknown; never for a READ),
+        StoreRefused, StreamTrimmed, StreamExpired.
         """
         started_ms = self._clock.monotonic_ms()
         raw = orjson.dumps(body)

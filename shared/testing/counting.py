@@ -15,7 +15,8 @@ class CountingMetrics:
 
     def called(self, call: str, outcome: str, retries: int, ms: float) -> None:
         """See StoreMetrics."""
-        assert retries >= 0 and ms >= 0
+        assert retries >= 0
+        assert ms >= 0
         self.calls[call] += 1
         self.outcomes[call, outcome] += 1
         self.retries[call] += retries

@@ -3,8 +3,8 @@
     caller -> FaultyTable -> Table          rates are chances in a thousand calls
     caller -> FaultyStream -> MemoryStream  `counts` says which fault was reached, how often
 
-The same seed and the same calls give the same faults. Delays are on the loop's clock, virtual or not.
-`calm()` ends the faults for the final read phase.
+The same seed and the same calls give the same faults. Delays are on the loop's clock, virtual or
+not. `calm()` ends the faults for the final read phase.
 """
 
 import asyncio
@@ -38,8 +38,9 @@ PER = 1_000
 class TableFaults:
     """Chances in a thousand calls. `conflict` and `cancelled` befall batches alone, `stale` reads.
 
-    `timeout_after` writes and loses the answer; `timeout_late` loses the answer and writes afterwards, as a
-    request that is still under way does. `cancelled` blames with any mixture of reasons.
+    `timeout_after` writes and loses the answer; `timeout_late` loses the answer and writes
+    afterwards, as a request that is still under way does. `cancelled` blames with any mixture of
+    reasons.
     """
 
     throttled: int = 0
@@ -137,7 +138,7 @@ class FaultyTable:
         self.faults = TableFaults()
 
     def is_stale(self, key: Key) -> bool:
-        """To be given to MemoryTable as `stale`."""
+        """For MemoryTable: `memory.stale = faulty.is_stale`."""
         return self._dice.hits("stale", self.faults.stale)
 
     async def settle(self) -> None:
@@ -280,7 +281,7 @@ class FaultyTable:
         return tuple(reasons)
 
     def _mixed(self, cancelled: Cancelled) -> Cancelled:
-        """The same cancellation told otherwise: some blame hidden, some conflicts added, one reason kept."""
+        """The same cancellation told otherwise: some blame hidden, some added, one reason kept."""
         rng = self._dice.rng
         blamed = [at for at, each in enumerate(cancelled.reasons) if each.cause is not Cause.NONE]
         kept = rng.choice(blamed)
@@ -336,7 +337,7 @@ class FaultyStream:
         return await self._stream.iterator(shard_id, after=after)
 
     async def read(self, iterator: str, *, limit: int) -> StreamBatch:
-        """See Stream. May be empty though there are records, or begin with records that were read before."""
+        """See Stream. May be empty though there are records, or repeat what was read before."""
         await self._before()
         faults, dice = self.faults, self._dice
         if dice.hits("expired", faults.expired):

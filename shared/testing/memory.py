@@ -1,8 +1,8 @@
 """In-memory twins of the store's ports: MemoryTable behind Table, MemoryStream behind Stream.
 
-One contract suite holds them equal to DynamoDB. They stand for the *servers*: a process that dies and
-starts again in a simulation finds its data here. Every call yields to the loop once before it acts, as a
-request would; what it does after that, it does at once.
+One contract suite holds them equal to DynamoDB. They stand for the *servers*: a process that dies
+and starts again in a simulation finds its data here. Every call yields to the loop once before it
+acts, as a request would; what it does after that, it does at once.
 
     MemoryTable.transact -> judge all guards -> apply all -> MemoryStream.append (table `ledger`)
     MemoryStream         -> shards by hash range of pk, split into children, trimmed after a day
@@ -204,8 +204,8 @@ def _successor(prefix: str) -> str:
 class MemoryTable:
     """Both tables in dicts. `stream` receives the changes of `ledger`.
 
-    `stale`: asked at each read that isn't consistent; True shows the item as it was before its last write,
-    as DynamoDB may. `page_bytes_max` bounds the pages of query and scan.
+    `stale`: asked at each read that isn't consistent; True shows the item as it was before its
+    last write, as DynamoDB may. `page_bytes_max` bounds the pages of query and scan.
     """
 
     def __init__(
@@ -220,7 +220,7 @@ class MemoryTable:
         self.stream = MemoryStream(clock=clock) if stream is None else stream
         self._clock = clock
         self._metrics = metrics
-        self._stale = stale
+        self.stale = stale
         self._page_bytes_max = page_bytes_max
         self._tables = {name: _Items() for name in TableName}
         self._previous: dict[Key, Item | None] = {}
@@ -233,7 +233,7 @@ class MemoryTable:
 
     # --- Reads ------------------------------------------------------------------------------------
     def _read(self, key: Key, consistent: bool) -> Item | None:
-        if self._stale is not None and not consistent and self._stale(key):
+        if self.stale is not None and not consistent and self.stale(key):
             item = self._previous.get(key)
         else:
             item = self._tables[key.table].by_address.get((key.pk, key.sk))
@@ -272,7 +272,8 @@ class MemoryTable:
         consistent: bool = False,
     ) -> QueryPage:
         """See Table."""
-        assert limit >= 1 and not (prefix and (low is not None or high is not None))
+        assert limit >= 1
+        assert not prefix or (low is None and high is None)
         await asyncio.sleep(0)
         sorts = self._tables[table].sorts.get(pk, [])
         begin, end = 0, len(sorts)
@@ -305,7 +306,8 @@ class MemoryTable:
         limit: int = 1_000,
     ) -> QueryPage:
         """See Table."""
-        assert limit >= 1 and 0 <= segment < segments
+        assert limit >= 1
+        assert 0 <= segment < segments
         await asyncio.sleep(0)
         page = self._page(table, self._segment(table, after, segment, segments), limit, False)
         if self._metrics is not None:
@@ -410,7 +412,7 @@ class MemoryTable:
         return TRANSACTED
 
     def _answered_before(self, writes: Sequence[Write], token: str) -> bool:
-        """Whether `token` already wrote this batch in the last ten minutes. Raises for another batch."""
+        """Whether `token` wrote this batch in the last ten minutes. Raises for another batch."""
         forgotten_ms = self._clock.now_ms() - BATCH_TOKEN_LIFE_MS
         while self._tokens and next(iter(self._tokens.values()))[0] < forgotten_ms:
             self._tokens.popitem(last=False)
@@ -434,7 +436,7 @@ class MemoryTable:
         if old == new:  # neither a change nor a stream record
             return
         self._tables[key.table].replace((key.pk, key.sk), new)
-        if self._stale is not None:
+        if self.stale is not None:
             self._previous[key] = old
         if key.table is TableName.LEDGER:
             self.stream.append(key.pk, key.sk, old, new)

@@ -1,7 +1,8 @@
 """MemoryStream: the change stream in memory, with several shards, splits and trimming.
 
-A shard holds a range of hashes of partition keys. Splitting closes it and gives its range to two children:
-a child's records are newer than its parent's for every key. Sequences grow over the whole stream.
+A shard holds a range of hashes of partition keys. Splitting closes it and gives its range to two
+children: a child's records are newer than its parent's for every key. Sequences grow over the
+whole stream.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ class MemoryStream:
 
     # --- What the server does ---------------------------------------------------------------------
     def append(self, pk: str, sk: str, old: Item | None, new: Item | None) -> None:
-        """Records one change. The images are kept, not copied: a table never changes an item in place."""
+        """Records one change. Images are kept, not copied: no table changes an item in place."""
         assert old is not None or new is not None
         shard = self._open[0]
         if len(self._open) > 1:
@@ -88,7 +89,8 @@ class MemoryStream:
     def split(self, shard_id: str) -> tuple[str, str]:
         """Closes an open shard and gives its hashes to two children; returns their ids."""
         shard = self._shards[shard_id]
-        assert not shard.closed and shard.high - shard.low >= 2
+        assert not shard.closed
+        assert shard.high - shard.low >= 2
         shard.closed = True
         self._open.remove(shard)
         middle = (shard.low + shard.high) // 2

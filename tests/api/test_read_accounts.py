@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.ledger.ledgers import Ledger
-from tests.builders_schema import edited, quickstart
+from tests.builders_schema import multi_currency, quickstart
 from tests.read_rig import NOW_MS, OTHER_WORKSPACE, ReadRig
 
 ACCOUNT = """
@@ -142,15 +142,13 @@ async def test_an_account_the_process_has_seen_costs_no_read_but_for_its_name(
     ledger = await open_ledger(reader)
     await reader.ask(PATH_AND_NAME, path=AVAILABLE)
     assert reader.calls == {"GetItem": 2, "BatchGetItem": 1}
-    query = (
-        """{ ledgerAccount(ledgerAccount: {path: "income", ledger: {ik: "main"}}) { id }
-                 again: ledgerAccount(ledgerAccount: {path: "%s", ledger: {ik: "main"}}) {
-                   id path type ik created currencyMode ledgerId } }"""
-        % AVAILABLE
-    )
-    await reader.ask(query)
+    query = """query ($one: String!, $other: String!) {
+      one: ledgerAccount(ledgerAccount: {path: $one, ledger: {ik: "main"}}) { id }
+      other: ledgerAccount(ledgerAccount: {path: $other, ledger: {ik: "main"}}) {
+        id path type ik created currencyMode ledgerId } }"""
+    await reader.ask(query, one="income", other=AVAILABLE)
     assert reader.calls == {"BatchGetItem": 1}
-    await reader.ask(query)
+    await reader.ask(query, one="income", other=AVAILABLE)
     assert reader.calls == {}
     account = await reader.account(ledger, AVAILABLE)
     await reader.rename(replace(account, name="Renamed", revision=2))
@@ -221,9 +219,8 @@ async def test_children_are_those_right_below(reader: ReadRig) -> None:
 
 
 async def test_a_multi_currency_account_has_no_currency(reader: ReadRig) -> None:
-    chart = {"chartOfAccounts.defaultCurrencyMode": "multi", "chartOfAccounts.defaultCurrency": ...}
-    await reader.ledger("main", edited(quickstart(), chart))
-    query = """{ ledgerAccount(ledgerAccount: {path: "income", ledger: {ik: "main"}}) {
+    await reader.ledger("main", multi_currency())
+    query = """{ ledgerAccount(ledgerAccount: {path: "exposure", ledger: {ik: "main"}}) {
         currencyMode currency { code } } }"""
     answer = await reader.ask(query)
     assert answer.data == {"ledgerAccount": {"currencyMode": "multi", "currency": None}}

@@ -1,4 +1,4 @@
-"""A network that misbehaves between us and a real DynamoDB: one mishap for each request, in order."""
+"""A network that misbehaves between us and a real DynamoDB: one mishap a request, in order."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -30,9 +30,10 @@ def _error(name: str, status: int) -> web.Response:
 
 
 class FlakyNetwork:
-    """Passes requests on. `targets` lists what came in, `tokens` the tokens of the batches."""
+    """Passes requests on. What came in: `targets`, `tokens` of batches, `access_keys` that signed."""
 
     def __init__(self, endpoint: str, mishaps: Sequence[Mishap]) -> None:
+        self.access_keys: list[str] = []
         self.targets: list[str] = []
         self.tokens: list[str] = []
         self.url = ""
@@ -42,6 +43,8 @@ class FlakyNetwork:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         self.targets.append(request.headers["X-Amz-Target"].partition(".")[2])
+        credential = request.headers["Authorization"].partition("Credential=")[2]
+        self.access_keys.append(credential.partition("/")[0])
         body = orjson.loads(raw)
         if "ClientRequestToken" in body:
             self.tokens.append(body["ClientRequestToken"])
@@ -82,7 +85,9 @@ class FlakyNetwork:
         return web.Response()
 
 
-def _first_key(body: dict[str, dict[str, dict[str, list[object]]]]) -> tuple[bytes, dict[str, object]]:
+def _first_key(
+    body: dict[str, dict[str, dict[str, list[object]]]],
+) -> tuple[bytes, dict[str, object]]:
     """A BatchGetItem of one table cut down to its first key, and the keys that are left."""
     ((name, wanted),) = body["RequestItems"].items()
     keys = wanted["Keys"]

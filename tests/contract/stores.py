@@ -1,4 +1,4 @@
-"""The stores that the contract suites run on: the memory twins always, a real DynamoDB where there is one."""
+"""The stores that the contract suites run on: the memory twins, and a real DynamoDB."""
 
 import asyncio
 import itertools

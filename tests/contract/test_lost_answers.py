@@ -1,4 +1,4 @@
-"""A real DynamoDB behind a network that loses requests and answers: nothing is written twice or guessed."""
+"""A real DynamoDB behind a network that loses answers: nothing is written twice or guessed."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
+from botocore.credentials import ReadOnlyCredentials
 
 from shared.clock import SystemClock
 from shared.errors import StoreError, StoreRefused, StoreTimeout, StoreUnavailable
@@ -210,6 +211,25 @@ async def test_unprocessed_keys_are_asked_again(engine: Engine) -> None:
         assert [item and item["pk"] for item in items] == [pks[0], None, pks[2], None]
         assert bed.network.targets == ["BatchGetItem"] * 4
         assert bed.metrics.units == {"BatchGetItem": 4}
+
+
+class RotatingCredentials:
+    """New credentials for every sending."""
+
+    def __init__(self) -> None:
+        self.issued = 0
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        self.issued += 1
+        return ReadOnlyCredentials(f"key{self.issued}", "secret", None)
+
+
+async def test_every_sending_is_signed_with_the_credentials_of_its_moment(engine: Engine) -> None:
+    access = replace(engine.access, credentials=RotatingCredentials())
+    rotating = replace(engine, access=access)
+    async with bench(rotating, [Mishap.THROTTLED, Mishap.FAILED_AFTER]) as bed:
+        assert await bed.table.transact([insert(fresh())], token()) == Transacted()
+        assert bed.network.access_keys == ["key1", "key2", "key3"]
 
 
 async def test_nobody_listening_is_unavailable() -> None:

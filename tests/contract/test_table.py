@@ -173,7 +173,11 @@ def sorts_of(page: QueryPage) -> list[str]:
     ],
 )
 async def test_a_query_gives_its_range_in_either_direction(
-    store: Store, partition: str, arguments: dict[str, str], expected: tuple[str, ...], forward: bool
+    store: Store,
+    partition: str,
+    arguments: dict[str, str],
+    expected: tuple[str, ...],
+    forward: bool,
 ) -> None:
     page = await store.table.query(
         TableName.BALANCES, partition, forward=forward, consistent=True, **arguments

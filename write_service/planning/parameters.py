@@ -7,7 +7,7 @@ from shared.errors import RejectionError
 from shared.ledger.amounts import parse_int96
 from shared.ledger.rejections import reject
 from shared.ledger.schemas import EntryType, element_parameters
-from shared.ledger.strings import safe_string_problem
+from shared.ledger.strings import safe_string_problem, text_problem
 from shared.limits import LINES_PER_ENTRY_MAX, PARAMETER_CHARS_MAX, PARAMETERS_PER_ENTRY_MAX
 
 
@@ -34,6 +34,11 @@ def _text(name: str, value: object) -> str:
             rule = f"at most {PARAMETER_CHARS_MAX} characters"
             raise RejectionError(
                 reject("invalid_parameter", name=name, rule=rule, value=f"{len(value)} characters")
+            )
+        problem = text_problem(value, PARAMETER_CHARS_MAX) if value else None
+        if problem is not None:
+            raise RejectionError(
+                reject("invalid_parameter", name=name, rule=problem, value=shown(value))
             )
         return value
     if isinstance(value, int) and not isinstance(value, bool):

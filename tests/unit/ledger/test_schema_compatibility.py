@@ -29,11 +29,9 @@ def told(old: dict[str, Any], edits: dict[str, Any]) -> list[str]:
     [
         {},
         {"name": "Other name"},
-        {"consistencyConfig": {"entries": "strong"}},
         {"chartOfAccounts.accounts[0].name": "Assets"},
         {"chartOfAccounts.accounts[0].status": "archived"},
         {"chartOfAccounts.accounts[0].clearing": True},
-        {"chartOfAccounts.accounts[0].consistencyConfig": {"lines": "strong"}},
         {f"{USERS}.children[1].consistencyConfig": {"ownBalanceUpdates": "eventual"}},
         {f"{USERS}.children[2]": {"key": "blocked"}},
         {"chartOfAccounts.accounts[4]": {"key": "more", "type": "asset"}},
@@ -65,12 +63,25 @@ CHANGED = (
     "ledgerEntries user_funds_account, version 1,"
     " must stay as it is: a change takes a new typeVersion"
 )
+EVENTUAL = "must stay eventual: it can't be made strong once deployed"
 REMOVED = "must stay: set its status to disabled or archived instead of removing it"
 
 
 @pytest.mark.parametrize(
     "edits, expected",
     [
+        (
+            {"consistencyConfig": {"entries": "strong"}},
+            [f"consistencyConfig.entries {EVENTUAL}"],
+        ),
+        (
+            {"chartOfAccounts.accounts[3].consistencyConfig": {"lines": "strong"}},
+            [f"chartOfAccounts expense consistencyConfig.lines {EVENTUAL}"],
+        ),
+        (
+            {"chartOfAccounts.accounts[3].consistencyConfig": {"ownBalanceUpdates": "strong"}},
+            [f"chartOfAccounts expense consistencyConfig.ownBalanceUpdates {EVENTUAL}"],
+        ),
         (
             {"chartOfAccounts.accounts[3]": ...},
             ["chartOfAccounts expense must stay: an account can't be removed"],

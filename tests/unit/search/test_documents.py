@@ -9,8 +9,8 @@ from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry, LedgerLine
 from shared.ledger.identifiers import account_id, line_id
 from shared.ledger.positions import POSTED_MS_MAX
+from shared.limits import LINE_RECORD_BYTES_MAX
 from shared.search.documents import (
-    LINE_RECORD_BYTES_MAX,
     account_deletions,
     account_documents,
     account_from_source,

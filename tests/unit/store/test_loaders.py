@@ -1,4 +1,4 @@
-"""Keys asked in one tick are one request, each key once; a failure is a value for those who waited."""
+"""Keys asked in one tick are one request, each key once; a failure reaches all who wait."""
 
 import asyncio
 from random import Random

@@ -1,4 +1,4 @@
-"""Where a query starts: what is sent lies inside the range, and nothing is lost or repeated by it."""
+"""Where a query starts: inside the range, and nothing is lost or repeated by it."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,9 +33,7 @@ def test_a_prefix_from_the_start_gives_what_lies_past_after(
     assert start is None or start.startswith(prefix)
 
 
-def check(
-    inside: list[str], after: str, answer: tuple[str | None, bool], forward: bool
-) -> None:
+def check(inside: list[str], after: str, answer: tuple[str | None, bool], forward: bool) -> None:
     """What DynamoDB gives from that start is what was asked."""
     start, possible = answer
     wanted = [sk for sk in inside if (sk > after if forward else sk < after)]

@@ -1,0 +1,5 @@
+"""python -m indexer"""
+
+from indexer.app import main
+
+main()

@@ -1,0 +1,106 @@
+"""The indexer's process: composition root, probes, and an end in good order.
+
+python -m indexer       follows the stream for both projectors
+GET /healthz /readyz /metrics on TWOFOLD_INDEXER_HOST, TWOFOLD_INDEXER_PORT
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
+
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from indexer.projectors import Engines, Projectors
+from shared.clock import SystemClock
+from shared.errors import ConfigurationError, SearchUnavailable
+from shared.observe import SERVICE_STARTED, SERVICE_STOPPED, EventLog, Metrics, configure_logging
+from shared.probes import probe_routes
+from shared.search.elastic import ElasticIndex
+from shared.search.index import Index
+from shared.settings import Settings, load_settings
+from shared.store.dynamo import open_table
+from shared.store.dynamo_streams import open_stream
+
+LOG = EventLog("indexer")
+GRACE_S = 2  # that requests of probes get when the process is told to stop
+
+
+def process_name(settings: Settings) -> str:
+    """Names this process among all indexers. The same after a restart, so that it takes its shards at once."""
+    if settings.indexer_port:
+        return f"{socket.gethostname()}:{settings.indexer_port}"
+    return f"{socket.gethostname()}:{Random().getrandbits(64):016x}"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The process as an ASGI application; it follows the stream for as long as it runs."""
+    metrics = Metrics()
+    app = FastAPI(title="Twofold indexer", lifespan=_lifespan, openapi_url=None)
+    app.state.settings = settings
+    app.state.metrics = metrics
+    app.state.projectors = None
+
+    async def show_metrics(_request: Request) -> Response:
+        if app.state.projectors is not None:
+            app.state.projectors.measure()
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.router.routes.append(Route("/metrics", show_metrics, methods=["GET"]))
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        table = await stack.enter_async_context(open_table(settings, clock=clock))
+        stream = await stack.enter_async_context(open_stream(settings, clock=clock))
+        index = ElasticIndex(settings)
+        stack.push_async_callback(index.close)
+        engines = Engines(table, stream, index, clock)
+        readiness = {"dynamodb": stream.shards, "elasticsearch": lambda: _answers(index)}
+        app.router.routes.extend(probe_routes(readiness, app.state.metrics))
+        projectors = Projectors(engines, app.state.metrics, process_name(settings))
+        app.state.projectors = projectors
+        following = asyncio.get_running_loop().create_task(projectors.run())
+        LOG.info(SERVICE_STARTED, service="indexer", owner=process_name(settings))
+        try:
+            yield
+        finally:
+            projectors.stop()
+            await following
+            LOG.info(SERVICE_STOPPED, service="indexer")
+
+
+async def _answers(index: Index) -> None:
+    if not await index.ready():
+        raise SearchUnavailable("an index or its alias is missing, or Elasticsearch is away")
+
+
+def main() -> None:
+    """The process. Stops in good order on SIGTERM and SIGINT."""
+    if not __debug__:
+        raise ConfigurationError("Twofold does not run without its assertions (python -O)")
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.indexer_host,
+        port=settings.indexer_port,
+        log_config=None,
+        access_log=settings.access_log,
+        timeout_graceful_shutdown=GRACE_S,
+        loop="uvloop",
+    )
+
+
+if __name__ == "__main__":
+    main()

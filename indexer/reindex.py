@@ -1,0 +1,222 @@
+"""Rebuilds the search indices from the entries, beside the live ones, under load.
+
+    note the checkpoints F ─► fresh indices ─► load every entry and account ─► follow the stream from F
+      ─► merge segments ─► follow again ─► fence at L, follow up to L ─► swap all aliases in one call ─► let go
+
+Lists are served from the live indices all the while. Versions make it harmless that the load and the stream
+bring the same thing twice. The fence holds the projector for the moment in which the aliases change, so each
+record is either in the fresh indices before they go live or followed into them afterwards. Dying anywhere
+leaves the live indices as they were (or the fresh ones, complete); the next run clears away what was begun.
+
+One ledger alone is brought up to date in place. The command is rebuild.py; balance histories: recount.py.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from indexer.bulk import BulkWriter
+from indexer.catchup import CatchUp
+from indexer.fence import fence, fence_of
+from indexer.leases import Checkpoint, Lease, LeaseBook
+from indexer.projections.search import project_documents, thing_operations
+from indexer.quarantine import Aside, Quarantine, document_aside
+from indexer.records import UNREADABLE, Change
+from indexer.tablescan import pages
+from shared.clock import Clock
+from shared.errors import StoreUnavailable
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.entries import LedgerEntry
+from shared.limits import FOLLOW_IDLE_MS
+from shared.search.index import Deletion, Index, Kind, Operation, StoredDocument
+from shared.store import keys
+from shared.store.items import account_from_item, entry_from_item
+from shared.store.streams import Stream
+from shared.store.table import Item, Table, TableName
+
+Say = Callable[[str], None]
+LOAD_OPERATIONS = 4_000  # handed to the BulkWriter at once
+TELL_EVERY_OPERATIONS = 100_000
+FOLLOW_ROUNDS_MAX = 1_000
+CLOSE_CHANGES = 500  # so few that the rest can be followed while the projector stands still
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParts:
+    """What a rebuild of the search indices works with."""
+
+    table: Table
+    stream: Stream
+    index: Index
+    book: LeaseBook  # with an owner's name of its own
+    quarantine: Quarantine
+    clock: Clock
+    say: Say
+
+
+# --- Loading --------------------------------------------------------------------------------------
+def things_of(items: Sequence[Item], ledger_id: str | None) -> list[LedgerEntry | LedgerAccount]:
+    """The entries and accounts among `items`, of one ledger or of all. What can't be read is left out."""
+    things: list[LedgerEntry | LedgerAccount] = []
+    for item in items:
+        kind = str(item["pk"])[:2]
+        try:
+            if kind == "E#":
+                things.append(entry_from_item(item))
+            elif kind == "A#":
+                things.append(account_from_item(item))
+        except UNREADABLE:
+            continue
+    return [thing for thing in things if ledger_id in (None, thing.ledger_id)]
+
+
+class Loader:
+    """Brings things into indices, and puts aside what these refuse."""
+
+    def __init__(self, parts: SearchParts, into: Mapping[Kind, str] | None) -> None:
+        self._parts = parts
+        self._writer = BulkWriter(parts.index, into=into)
+        self.count = 0
+
+    async def load(self, things: Sequence[LedgerEntry | LedgerAccount]) -> None:
+        """Applies the documents of `things`."""
+        operations: list[Operation] = []
+        owners: dict[tuple[Kind, str], str] = {}
+        for thing in things:
+            make = keys.entry if isinstance(thing, LedgerEntry) else keys.account
+            for operation in thing_operations(thing):
+                operations.append(operation)
+                owners[(operation.kind, operation.id)] = make(thing.id).pk
+            if len(operations) >= LOAD_OPERATIONS:
+                await self._apply(operations, owners)
+                operations = []
+        await self._apply(operations, owners)
+
+    async def _apply(
+        self, operations: list[Operation], owners: Mapping[tuple[Kind, str], str]
+    ) -> None:
+        report = await self._writer.apply(operations)
+        now_ms = self._parts.clock.now_ms()
+        asides: list[Aside] = []
+        for refused, reason in report.refused:
+            pk = owners[(refused.kind, refused.id)]
+            asides.append(document_aside("rebuild", refused, reason, now_ms, pk))
+        await self._parts.quarantine.keep(asides)
+        before = self.count
+        self.count += len(operations)
+        if self.count // TELL_EVERY_OPERATIONS > before // TELL_EVERY_OPERATIONS:
+            self._parts.say(f"{self.count} documents loaded")
+
+    async def load_table(self, ledger_id: str | None = None) -> None:
+        """Loads everything that stands in the table."""
+        async for page in pages(self._parts.table, TableName.LEDGER):
+            await self.load(things_of(page, ledger_id))
+
+    async def follow(self, catch_up: CatchUp) -> int:
+        """Applies what the stream has told since the last call; gives how many changes that were."""
+        count = 0
+        async for changes in catch_up.to_tip():
+            count += len(changes)
+            operations: list[Operation] = []
+            owners: dict[tuple[Kind, str], str] = {}
+            for change in changes:
+                if not isinstance(change, Change):
+                    continue
+                for operation in project_documents(change):
+                    operations.append(operation)
+                    owners[(operation.kind, operation.id)] = change.pk
+            await self._apply(operations, owners)
+        return count
+
+
+# --- Fresh indices --------------------------------------------------------------------------------
+async def rebuild_search(parts: SearchParts) -> dict[Kind, str]:
+    """Fills fresh indices of every kind and swaps them in; gives their names."""
+    index, say = parts.index, parts.say
+    for info in await index.indices():
+        if not info.live:
+            say(f"clearing away {info.name}, of an earlier rebuild")
+            await index.delete_index(info.name)
+    catch_up = CatchUp(parts.stream, parts.clock, await parts.book.listed(), keep=False)
+    fresh = {kind: await index.create_index(kind) for kind in Kind}
+    loader = Loader(parts, fresh)
+    await loader.load_table()
+    say(f"{loader.count} documents loaded; following the stream")
+    await _follow_closely(loader, catch_up)
+    for name in fresh.values():
+        say(f"merging {name}")
+        await index.finish_index(name)
+    await _follow_closely(loader, catch_up)
+    async with fence(parts.stream, parts.book) as leases:
+        await _follow_through(loader, catch_up, leases)
+        old = await index.swap_aliases(fresh)
+    await index.refresh()
+    say("the fresh indices are live")
+    for name in old:
+        await index.delete_index(name)
+    return fresh
+
+
+async def _follow_closely(loader: Loader, catch_up: CatchUp) -> None:
+    """Follows until one round brings little."""
+    for _ in range(FOLLOW_ROUNDS_MAX):
+        if await loader.follow(catch_up) < CLOSE_CHANGES:
+            return
+
+
+async def _follow_through(loader: Loader, catch_up: CatchUp, leases: Mapping[str, Lease]) -> None:
+    """Follows until everything is in the fresh indices that is in the live ones."""
+    for _ in range(FOLLOW_ROUNDS_MAX):
+        await loader.follow(catch_up)
+        if all(catch_up.has_reached(shard, lease.checkpoint) for shard, lease in leases.items()):
+            return
+        await asyncio.sleep(FOLLOW_IDLE_MS / 1_000)
+    raise StoreUnavailable("the stream does not give what the live indices have")
+
+
+# --- In place -------------------------------------------------------------------------------------
+async def reload_ledger(parts: SearchParts, ledger_id: str) -> None:
+    """Brings one ledger's documents up to date in the live indices, and removes those of nothing."""
+    loader = Loader(parts, None)
+    standing: set[tuple[Kind, str]] = set()
+    async for page in pages(parts.table, TableName.LEDGER):
+        things = things_of(page, ledger_id)
+        await loader.load(things)
+        for thing in things:
+            standing |= {(each.kind, each.id) for each in thing_operations(thing)}
+    await parts.index.refresh()
+    surplus: list[Operation] = []
+    for kind in Kind:
+        async for stored in parts.index.scan(kind, ledger_id):
+            if (kind, stored.id) not in standing and not await _stands(parts, kind, stored):
+                surplus.append(Deletion(kind, stored.id, ledger_id, stored.version + 1))
+    await BulkWriter(parts.index).apply(surplus)
+    await parts.index.refresh()
+    parts.say(f"{loader.count} documents loaded, {len(surplus)} removed")
+
+
+async def _stands(parts: SearchParts, kind: Kind, stored: StoredDocument) -> bool:
+    """Whether what a document is about has come to stand since the table was read."""
+    source = stored.source
+    if kind is Kind.ACCOUNTS:
+        return await parts.table.get(keys.account(source["id"]), consistent=True) is not None
+    if kind in (Kind.ENTRIES, Kind.LINES):
+        entry_id = source["id"] if kind is Kind.ENTRIES else source["entry"]
+        return await parts.table.get(keys.entry(entry_id), consistent=True) is not None
+    return True  # a group is whatever entries say; a transaction has no projection yet
+
+
+async def heal_search(parts: SearchParts, lost: Sequence[str]) -> None:
+    """Brings the live indices up to date after the stream forgot records that were never applied.
+
+    Whatever was lost stands in the table; so everything is loaded again, and the shards are followed from
+    the oldest record that the stream still keeps. The checkpoints move only when the load is done.
+    """
+    async with fence_of(parts.stream, parts.book, lost) as leases:
+        listed = {shard.id for shard in await parts.stream.shards()}
+        loader = Loader(parts, None)
+        await loader.load_table()
+        for shard_id, lease in leases.items():
+            place = Checkpoint() if shard_id in listed else Checkpoint(finished=True)
+            await parts.book.advance(lease, place)
+            parts.say(f"{shard_id} is followed on from what the stream still keeps")
