@@ -17,7 +17,8 @@ from fragment.sync_sdk.client import Client
 from fragment.sync_sdk.input_types import CreateLedgerInput, SchemaInput
 
 ROOT = Path(__file__).resolve().parents[1]
-CONNECTION_FILE = ROOT / ".twofold" / "dev.env"
+HOME = Path(os.environ.get("TWOFOLD_HOME") or ROOT / ".twofold")
+CONNECTION_FILE = HOME / "dev.env"
 SCHEMA_FILE = Path(__file__).with_name("quickstart_schema.json")
 NAMES = ("API_URL", "AUTH_URL", "CLIENT_ID", "CLIENT_SECRET", "SCOPE")
 CATCH_UP_S = 15.0

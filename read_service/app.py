@@ -12,9 +12,11 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from functools import cache
 
 import uvicorn
 import uvloop
+from graphql import GraphQLSchema
 
 from read_service.bindings import bind_read_types
 from read_service.context import RequestContext
@@ -46,6 +48,12 @@ SHUTDOWN_GRACE_S = 10
 _LOG = EventLog("read_service")
 
 
+@cache
+def read_schema() -> GraphQLSchema:
+    """The API with the read graph bound; it holds nothing of a process."""
+    return make_schema(*bind_read_types())
+
+
 def compose(
     settings: Settings,
     *,
@@ -71,7 +79,7 @@ def compose(
 
     return create_service(
         settings,
-        make_schema(*bind_read_types()),
+        read_schema(),
         context_factory=new_context,
         authenticator=TokenAuthenticator(
             TokenSigner(settings.token_secret), StoredClients(table), clock
@@ -117,7 +125,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def serve_until_stopped(service: Service, host: str, port: int) -> None:
-    """Answers on `host`:`port` until a signal, then lets go on what is being answered, for a while."""
+    """Answers on `host`:`port` until a signal; what is being answered then may end."""
     config = uvicorn.Config(
         service,
         host=host,

@@ -349,7 +349,15 @@ class BalanceReader:
     async def _untorn(
         self, account_id: str, currency: str, month: int
     ) -> tuple[Item | None, Item | None]:
-        """Head and month item again, from one side of a fold."""
+        """Head and month item again, from one side of a fold: once for all fields that need it."""
+        return await self._context.once(
+            ("untorn", account_id, currency, month),
+            lambda: self._read_untorn(account_id, currency, month),
+        )
+
+    async def _read_untorn(
+        self, account_id: str, currency: str, month: int
+    ) -> tuple[Item | None, Item | None]:
         pair: list[Key] = [
             keys.history_head(account_id, currency),
             keys.history_month(account_id, currency, month),

@@ -10,7 +10,8 @@ have just written, so that their own selections read their write. One loop, one 
 """
 
 from asyncio import Future, ensure_future, shield
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 from read_service.searches import SearchLoader
@@ -32,6 +33,8 @@ from shared.store.keys import entry as entry_key
 from shared.store.loaders import KeyLoader
 from shared.store.table import Item, Table, TableName
 
+T = TypeVar("T")
+
 
 class RequestContext:
     """GraphQL's context value. The write tier may derive from it to add what mutations need."""
@@ -41,7 +44,7 @@ class RequestContext:
         "_consistent",
         "_entries",
         "_eventual",
-        "_partitions",
+        "_readings",
         "_schema_heads",
         "_schema_versions",
         "_searches",
@@ -77,7 +80,7 @@ class RequestContext:
         self._eventual: KeyLoader | None = None
         self._consistent: KeyLoader | None = None
         self._searches: SearchLoader | None = None
-        self._partitions: dict[tuple[str, str, bool], Future[list[Item]]] = {}
+        self._readings: dict[Hashable, Future[Any]] = {}
         self._entries: dict[str, LedgerEntry] = {}
         self._accounts: dict[str, LedgerAccount] = {}
         self._schema_heads: dict[str, SchemaHead] = {}
@@ -127,14 +130,19 @@ class RequestContext:
     def primed_schema_version(self, key: str, version: int) -> SchemaVersion | None:
         return self._schema_versions.get((key, version))
 
-    # --- Parts of a partition ---------------------------------------------------------------------
+    # --- One read for all who ask -----------------------------------------------------------------
+    async def once(self, asked: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+        """What `read` gives: it runs once in this request, however many fields ask."""
+        reading = self._readings.get(asked)
+        if reading is None:
+            reading = self._readings[asked] = ensure_future(read())
+        return cast(T, await shield(reading))
+
     async def partition(self, pk: str, prefix: str, *, consistent: bool) -> list[Item]:
         """All items of `balances` under `pk` and `prefix`: one Query for all who ask."""
-        asked = (pk, prefix, consistent)
-        reading = self._partitions.get(asked)
-        if reading is None:
-            reading = self._partitions[asked] = ensure_future(self._read_partition(*asked))
-        return await shield(reading)
+        return await self.once(
+            (pk, prefix, consistent), lambda: self._read_partition(pk, prefix, consistent)
+        )
 
     async def _read_partition(self, pk: str, prefix: str, consistent: bool) -> list[Item]:
         items: list[Item] = []

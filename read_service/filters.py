@@ -82,8 +82,7 @@ def groups_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFilter | 
     return _collected(_groups, filter_set, ledger)
 
 
-# What a list's owner adds to its filter
-# ---------------------------------------------------------------
+# --- What a list's owner adds to its filter -------------------------------------------------------
 def in_group(key: str, value: str) -> Clause:
     """Entries of a group."""
     return Term("groups", pair_term(key, value))

@@ -1,12 +1,13 @@
 """The GraphQL shell with resolvers that a test makes up, and none of the ledger behind it."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import httpx
 import orjson
 from ariadne import ObjectType
-from graphql import GraphQLError, GraphQLSchema
+from graphql import GraphQLError, GraphQLField, GraphQLObjectType, GraphQLSchema
 
 from shared.auth import ApiClient, TokenAuthenticator, TokenSigner, secret_digest
 from shared.clock import FixedClock
@@ -27,7 +28,7 @@ WORKSPACE = "workspace"
 Resolvers = dict[str, dict[str, Callable[..., Any]]]  # by type and field
 
 
-def schema_with(resolvers: Resolvers | None = None) -> GraphQLSchema:
+def new_schema(resolvers: Resolvers | None = None) -> GraphQLSchema:
     """The whole API with these resolvers bound."""
     bindables = []
     for name, fields in (resolvers or {}).items():
@@ -36,6 +37,37 @@ def schema_with(resolvers: Resolvers | None = None) -> GraphQLSchema:
             bindable.set_field(field, resolver)
         bindables.append(bindable)
     return make_schema(*bindables)
+
+
+class _Rebound:
+    """One schema for all tests: building it takes longer than most of them."""
+
+    def __init__(self) -> None:
+        self.schema = new_schema()
+        self._changed: list[tuple[GraphQLField, Any]] = []
+
+    def with_resolvers(self, resolvers: Resolvers) -> GraphQLSchema:
+        for field, resolve in self._changed:
+            field.resolve = resolve
+        self._changed.clear()
+        for name, fields in resolvers.items():
+            type_ = self.schema.type_map[name]
+            assert isinstance(type_, GraphQLObjectType)
+            for field_name, resolver in fields.items():
+                field = type_.fields[field_name]
+                self._changed.append((field, field.resolve))
+                field.resolve = resolver
+        return self.schema
+
+
+@cache
+def _rebound() -> _Rebound:
+    return _Rebound()
+
+
+def schema_with(resolvers: Resolvers | None = None) -> GraphQLSchema:
+    """The whole API with these resolvers bound, until the next call: it is the same schema."""
+    return _rebound().with_resolvers(resolvers or {})
 
 
 def operation_of(schema: GraphQLSchema, document: str, name: str | None = None) -> Operation:
@@ -108,7 +140,7 @@ class HttpRig:
         self.readiness: dict[str, Any] = options.pop("readiness", {})
         self.service: Service = create_service(
             Settings(token_secret=TOKEN_SECRET),
-            schema_with(resolvers),
+            options.pop("schema", None) or schema_with(resolvers),
             context_factory=lambda principal, request_id: (principal, request_id),
             authenticator=TokenAuthenticator(self.signer, self.clients, self.clock),
             readiness=self.readiness,

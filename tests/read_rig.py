@@ -5,13 +5,13 @@ so that a test of reading fails for reading alone.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import httpx
 
 from read_service.app import compose
 from shared.auth import ApiClient, TokenSigner, secret_digest
-from shared.clock import FixedClock
+from shared.clock import FixedClock, SystemClock
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount, parent_path
 from shared.ledger.balances import history_deltas
@@ -22,11 +22,11 @@ from shared.ledger.schema_parsing import parse_schema
 from shared.ledger.schemas import Schema
 from shared.observe import Metrics
 from shared.search.documents import account_documents, entry_documents
-from shared.search.index import SearchPage, SearchRequest
+from shared.search.index import Index, SearchPage, SearchRequest
 from shared.settings import Settings
 from shared.store import items, keys
 from shared.store.clients import StoredClients
-from shared.store.table import Item, Key, Put, Update
+from shared.store.table import Item, Key, Put, Table, Update
 from shared.testing.counting import CountingMetrics
 from shared.testing.memory import MemoryTable
 from shared.testing.memory_index import MemoryIndex
@@ -38,39 +38,59 @@ NOW_MS = 1_700_000_000_000
 Line = tuple[str, int] | tuple[str, int, str]  # path, amount, currency key
 
 
-class CountingIndex(MemoryIndex):
-    """The twin, remembering what was searched: one element for each call."""
+class CountedIndex:
+    """An index, remembering what was searched: one element for each call."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, index: Index) -> None:
+        self._index = index
         self.calls: list[Sequence[SearchRequest]] = []
 
     async def search(self, requests: Sequence[SearchRequest]) -> list[SearchPage]:
         self.calls.append(requests)
-        return await super().search(requests)
+        return await self._index.search(requests)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._index, name)
 
 
-class CountingTable(MemoryTable):
-    """The twin, counting the keys that are read by key."""
+class CountedTable:
+    """A table, counting the keys that are read by BatchGetItem."""
 
-    keys_read = 0
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self.keys_read = 0
 
     async def get_many(self, keys: Sequence[Key], *, consistent: bool = False) -> list[Item | None]:
         self.keys_read += len(keys)
-        return await super().get_many(keys, consistent=consistent)
+        return await self._table.get_many(keys, consistent=consistent)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+
+class Engines(NamedTuple):
+    """What a rig reads from; `metrics` counts the table's calls."""
+
+    table: Table
+    index: Index
+    metrics: CountingMetrics
 
 
 class Seeds:
-    """Writes what a read test reads."""
+    """Writes what a read test reads, to the twins unless other engines are given."""
 
-    def __init__(self) -> None:
+    def __init__(self, engines: Engines | None = None) -> None:
         self.clock = FixedClock(NOW_MS)
-        self.metrics = CountingMetrics()
-        self.stale: set[Key] = set()  # reads that aren't consistent see these as they were before
-        self.table = CountingTable(
-            clock=self.clock, metrics=self.metrics, stale=lambda key: key in self.stale
-        )
-        self.index = CountingIndex()
+        self.stale: set[Key] = set()  # the twin's eventual reads see these as they were before
+        if engines is None:
+            metrics = CountingMetrics()
+            table = MemoryTable(
+                clock=self.clock, metrics=metrics, stale=lambda key: key in self.stale
+            )
+            engines = Engines(table, MemoryIndex(), metrics)
+        self.metrics = engines.metrics
+        self.table = CountedTable(engines.table)
+        self.index = CountedIndex(engines.index)
         self.schemas: dict[tuple[str, str], Schema] = {}
         self.folded = False  # fold histories whenever they may be
 
@@ -301,8 +321,8 @@ class Answer:
 class ReadRig(Seeds):
     """The read service in this process, asked over ASGI as a client would."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, engines: Engines | None = None) -> None:
+        super().__init__(engines)
         self.settings = Settings(token_secret="0123456789abcdef" * 4)
         self.restart()
 
@@ -311,8 +331,8 @@ class ReadRig(Seeds):
         self.service = compose(
             self.settings,
             clock=self.clock,
-            table=self.table,
-            index=self.index,
+            table=cast(Table, self.table),
+            index=cast(Index, self.index),
             metrics=Metrics(),
             request_id_prefix="test",
         )
@@ -324,7 +344,7 @@ class ReadRig(Seeds):
         """Two workspaces with a client each, whose tokens are warm."""
         self._tokens = {}
         signer = TokenSigner(self.settings.token_secret)
-        clients = StoredClients(self.table)
+        clients = StoredClients(cast(Table, self.table))
         for workspace_id in (WORKSPACE, OTHER_WORKSPACE):
             await self.workspace(workspace_id, f"The {workspace_id}")
             client = ApiClient(
@@ -364,6 +384,19 @@ class ReadRig(Seeds):
     def searches(self) -> list[int]:
         """Searches of the last request: their number, for each round trip."""
         return [len(requests) for requests in self.index.calls]
+
+    def fresh_token(self, workspace_id: str) -> str:
+        """A token that is good by the machine's own clock."""
+        claims = ApiClient(
+            id=f"client-of-{workspace_id}",
+            workspace_id=workspace_id,
+            name="test",
+            role="reader",
+            secret_digest="",
+            created_ms=0,
+        )
+        signer = TokenSigner(self.settings.token_secret)
+        return signer.sign(claims, "twofold", SystemClock().now_ms())
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from infra.local.engines import (
@@ -50,6 +51,14 @@ SERVICES = {
     "read_service": "TWOFOLD_READ_PORT",
     "indexer": "TWOFOLD_INDEXER_PORT",
 }
+# What a client needs to connect, in `dev.env`.
+CONNECTION = (
+    "TWOFOLD_API_URL",
+    "TWOFOLD_AUTH_URL",
+    "TWOFOLD_CLIENT_ID",
+    "TWOFOLD_CLIENT_SECRET",
+    "TWOFOLD_SCOPE",
+)
 
 
 class StopRequested(Exception):
@@ -97,14 +106,20 @@ def is_ready(port: int) -> bool:
 
 def snippet(dev: Mapping[str, str]) -> str:
     """Five lines of Python that connect, through the official client."""
-    client_id, client_secret = dev["TWOFOLD_CLIENT_ID"], dev["TWOFOLD_CLIENT_SECRET"]
+    api_url, auth_url, client_id, client_secret, scope = (dev[name] for name in CONNECTION)
     return (
         "from fragment.sync_sdk.client import Client\n"
-        f'client = Client(api_url="{dev["TWOFOLD_API_URL"]}",\n'
-        f'    auth_url="{dev["TWOFOLD_AUTH_URL"]}", auth_scope="{dev["TWOFOLD_SCOPE"]}",\n'
-        f'    client_id="{client_id}", client_secret="{client_secret}")\n'
+        f'client = Client(api_url="{api_url}", auth_scope="{scope}",\n'
+        f'    auth_url="{auth_url}", client_id="{client_id}",\n'
+        f'    client_secret="{client_secret}")\n'
         "print(client.get_workspace().workspace)\n"
     )
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def say(line: str) -> None:
@@ -205,13 +220,14 @@ class Run:
         state = f"--state={self.folder.dev_client}"
         said = self._run_module("write_service.clients", "bootstrap", "--json", state)
         client: dict[str, str] = json.loads(said)
-        return {
-            "TWOFOLD_API_URL": self.options.api_url,
-            "TWOFOLD_AUTH_URL": self.options.auth_url,
-            "TWOFOLD_CLIENT_ID": client["client_id"],
-            "TWOFOLD_CLIENT_SECRET": client["client_secret"],
-            "TWOFOLD_SCOPE": self._scope,
-        }
+        values = (
+            self.options.api_url,
+            self.options.auth_url,
+            client["client_id"],
+            client["client_secret"],
+            self._scope,
+        )
+        return dict(zip(CONNECTION, values, strict=True))
 
     def _start_services(self) -> None:
         ports = self.options.ports()
@@ -240,9 +256,9 @@ def announce(dev: Mapping[str, str], folder: RunFolder, seconds: float) -> None:
         f"  client id      {dev['TWOFOLD_CLIENT_ID']}\n"
         f"  client secret  {dev['TWOFOLD_CLIENT_SECRET']}\n"
         f"  scope          {dev['TWOFOLD_SCOPE']}\n\n"
-        f"Paste into {os.path.relpath(sys.executable)}:\n\n{lines}\n"
-        f"The five values are in {os.path.relpath(folder.dev_env)}, "
-        f"logs in {os.path.relpath(folder.logs)}. Ctrl-C stops everything."
+        f"Paste into {shown(Path(sys.executable))}:\n\n{lines}\n"
+        f"The five values are in {shown(folder.dev_env)}, logs in {shown(folder.logs)}. "
+        "Ctrl-C stops everything."
     )
 
 

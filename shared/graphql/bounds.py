@@ -158,10 +158,13 @@ def check_bounds(document: DocumentNode) -> tuple[GraphQLError | None, bool]:
         if not measure.has_cycle:
             return _check_compared(measure, document), False
     except (_TooDeep, RecursionError):
-        return refusal(
-            QUERY_TOO_DEEP, where="The document", count="too many", max=QUERY_DEPTH_MAX
-        ), False
+        return too_deep(), False
     return None, measure.has_cycle
+
+
+def too_deep() -> GraphQLError:
+    """The refusal of a document whose braces nest so deep that nobody counts them."""
+    return refusal(QUERY_TOO_DEEP, where="The document", count="too many", max=QUERY_DEPTH_MAX)
 
 
 def _check_definition(

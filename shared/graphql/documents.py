@@ -27,7 +27,7 @@ from graphql import (
     validate,
 )
 
-from shared.graphql.bounds import check_bounds
+from shared.graphql.bounds import check_bounds, too_deep
 from shared.graphql.codes import (
     DOCUMENT_TOO_LONG,
     OPERATION_NOT_FOUND,
@@ -237,9 +237,7 @@ def prepare_document(
     try:
         document = parse(text, max_lexical_tokens=DOCUMENT_TOKENS_MAX)
     except GraphQLError as error:
-        if "Parsing aborted" in error.message:
-            return None, [refusal(TOO_MANY_TOKENS, max=DOCUMENT_TOKENS_MAX)]
-        return None, [with_code(error, SYNTAX_ERROR)]
+        return None, [_unparsed(error)]
     error_found, has_cycle = check_bounds(document)
     if error_found is not None:
         return None, [error_found]
@@ -249,6 +247,15 @@ def prepare_document(
     if errors:
         return None, [with_code(error, VALIDATION_FAILED) for error in errors]
     return document, []
+
+
+def _unparsed(error: GraphQLError) -> GraphQLError:
+    """The parser's refusal, with a code by what it says: its limits have no types of their own."""
+    if "tokens. Parsing aborted" in error.message:
+        return refusal(TOO_MANY_TOKENS, max=DOCUMENT_TOKENS_MAX)
+    if "nested too deeply" in error.message:
+        return too_deep()
+    return with_code(error, SYNTAX_ERROR)
 
 
 def _rootless(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:

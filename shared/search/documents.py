@@ -36,7 +36,7 @@ CHILD = "child"  # an account that has a parent
 LINKED = "linked"  # a Linked Ledger Account
 
 
-# --- Entries and lines -------------------------------------------------------------------------
+# --- Entries and lines ----------------------------------------------------------------------------
 def entry_documents(entry: LedgerEntry) -> list[Document]:
     """The entry's document, then one for each line. Their version is the entry's revision."""
     assert entry.lines

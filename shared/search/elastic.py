@@ -145,7 +145,7 @@ class ElasticIndex:
         self._shards = settings.index_shards
         self._replicas = settings.index_replicas
         self._aliases = {kind: names.alias_name(self._prefix, kind) for kind in Kind}
-        self._base = base
+        self.url = base
         self._bulk_url = URL(f"{base}/_bulk?require_alias=true&{_BULK_FIELDS}", encoded=True)
         self._load_url = URL(f"{base}/_bulk?{_BULK_FIELDS}", encoded=True)
         self._msearch_url = URL(f"{base}/_msearch", encoded=True)
@@ -166,8 +166,7 @@ class ElasticIndex:
         await self._session.close()
         await self._client.close()
 
-    # --- Every request
-    # ------------------------------------------------------------------------------
+    # --- Every request ----------------------------------------------------------------------------
     async def bulk(
         self, operations: Sequence[Operation], *, into: Mapping[Kind, str] | None = None
     ) -> list[ItemResult]:
@@ -203,7 +202,7 @@ class ElasticIndex:
         if len(requests) == 1:
             request = requests[0]
             alias, routing = self._aliases[request.order.kind], quote(request.scope[0], safe="")
-            url = f"{self._base}/{alias}/_search?routing={routing}&{_SEARCH_QUERY}"
+            url = f"{self.url}/{alias}/_search?routing={routing}&{_SEARCH_QUERY}"
             body = orjson.dumps(search_body(request, attempt))
             answers = [await self._read(URL(url, encoded=True), body)]
         else:
@@ -243,11 +242,10 @@ class ElasticIndex:
         if response.status >= 300:
             raise _status_error(response.status, content[:500].decode(errors="replace"))
         if _PRODUCT_HEADER not in response.headers:
-            raise SearchRefused(f"what answers at {self._base} is not Elasticsearch")
+            raise SearchRefused(f"what answers at {self.url} is not Elasticsearch")
         return orjson.loads(content)
 
-    # --- Rebuild and verify
-    # -------------------------------------------------------------------------
+    # --- Rebuild and verify -----------------------------------------------------------------------
     async def count(
         self, kind: Kind, ledger_id: str | None = None, clauses: Sequence[Clause] = ()
     ) -> int:
@@ -263,7 +261,7 @@ class ElasticIndex:
     ) -> AsyncIterator[StoredDocument]:
         after: list[Any] | None = None
         url = URL(
-            f"{self._base}/{index or self._aliases[kind]}/_search"
+            f"{self.url}/{index or self._aliases[kind]}/_search"
             f"?routing={quote(ledger_id, safe='')}&{_SEARCH_QUERY}",
             encoded=True,
         )

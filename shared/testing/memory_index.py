@@ -81,7 +81,7 @@ class MemoryIndex:
     async def ready(self) -> bool:
         return len(self._live) == len(Kind)
 
-    # --- Writing --------------------------------------------------------------------------------
+    # --- Writing ----------------------------------------------------------------------------------
     async def bulk(
         self, operations: Sequence[Operation], *, into: Mapping[Kind, str] | None = None
     ) -> list[ItemResult]:
@@ -107,7 +107,7 @@ class MemoryIndex:
         for kind in kinds:
             self._store(self._live[kind]).refresh()
 
-    # --- Reading --------------------------------------------------------------------------------
+    # --- Reading ----------------------------------------------------------------------------------
     async def search(self, requests: Sequence[SearchRequest]) -> list[SearchPage]:
         return [self._page(request) for request in requests]
 
@@ -162,7 +162,7 @@ class MemoryIndex:
         for document in found:
             yield document
 
-    # --- Rebuild --------------------------------------------------------------------------------
+    # --- Rebuild ----------------------------------------------------------------------------------
     async def indices(self) -> list[IndexInfo]:
         return [
             IndexInfo(name, store.kind, store.mapping_version, self._live.get(store.kind) == name)

@@ -117,6 +117,11 @@ class MemoryStream:
         """Ids of the shards that still grow."""
         return [shard.id for shard in self._open]
 
+    def records(self) -> list[StreamRecord]:
+        """Every record that is still kept, in the order of the commits, whatever its shard: for auditors."""
+        kept = [record for shard in self._shards.values() for record in shard.records]
+        return sorted(kept, key=lambda record: record.sequence)
+
     def record_count(self) -> int:
         """Records that the stream still keeps."""
         return sum(len(shard.records) for shard in self._shards.values())

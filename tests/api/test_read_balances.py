@@ -42,10 +42,14 @@ AVAILABLE = f"{USERS}/available"
 Posting = tuple[datetime, str, int]  # in the ledger's own time
 
 
-def at_ms(local: datetime, offset_minutes: int) -> int:
+def local(year: int, month: int, day: int, hour: int = 0) -> datetime:
+    """A time on the ledger's own clock: the zone it carries is not meant."""
+    return datetime(year, month, day, hour, tzinfo=UTC)
+
+
+def at_ms(posted: datetime, offset_minutes: int) -> int:
     """The instant of a ledger-local time."""
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    elapsed = local.replace(tzinfo=UTC) - timedelta(minutes=offset_minutes) - epoch
+    elapsed = posted - timedelta(minutes=offset_minutes) - local(1970, 1, 1)
     return elapsed // timedelta(milliseconds=1)
 
 
@@ -75,19 +79,19 @@ def moment(text_of: datetime, unit: str) -> tuple[str, datetime, datetime]:
     year, month, day = text_of.year, text_of.month, text_of.day
     match unit:
         case "year":
-            return f"{year:04d}", datetime(year, 1, 1), datetime(year + 1, 1, 1)
+            return f"{year:04d}", local(year, 1, 1), local(year + 1, 1, 1)
         case "quarter":
-            first = datetime(year, (month - 1) // 3 * 3 + 1, 1)
+            first = local(year, (month - 1) // 3 * 3 + 1, 1)
             end = (first + timedelta(days=95)).replace(day=1)
             return f"{year:04d}-Q{(month + 2) // 3}", first, end
         case "month":
-            first = datetime(year, month, 1)
+            first = local(year, month, 1)
             end = (first + timedelta(days=32)).replace(day=1)
             return f"{year:04d}-{month:02d}", first, end
         case "day":
-            first = datetime(year, month, day)
+            first = local(year, month, day)
             return f"{year:04d}-{month:02d}-{day:02d}", first, first + timedelta(days=1)
-    first = datetime(year, month, day, text_of.hour)
+    first = local(year, month, day, text_of.hour)
     text = f"{year:04d}-{month:02d}-{day:02d}T{text_of.hour:02d}"
     return text, first, first + timedelta(hours=1)
 
@@ -106,7 +110,7 @@ async def post_all(
 def random_postings(seed: int, count: int) -> list[Posting]:
     """Postings at bounds of hours, days, months and years, and between them."""
     draw = random.Random(seed)
-    around = [datetime(2019, 12, 31, 23), datetime(2020, 2, 28, 22), datetime(2021, 10, 1)]
+    around = [local(2019, 12, 31, 23), local(2020, 2, 28, 22), local(2021, 10, 1)]
     jitters = [timedelta(0), timedelta(milliseconds=-1), timedelta(minutes=29), timedelta(hours=5)]
     postings = []
     for _ in range(count):
@@ -121,7 +125,7 @@ async def test_balances_at_any_moment_are_the_sums_of_the_lines_until_then(
 ) -> None:
     postings = random_postings(1, 60)
     await post_all(reader, postings, -480)
-    for posted in {posted for posted, _, _ in postings} | {datetime(1999, 1, 1)}:
+    for posted in {posted for posted, _, _ in postings} | {local(1999, 1, 1)}:
         for unit in ("year", "month", "day", "hour"):
             text, _, end = moment(posted, unit)
             for path in ("assets", "assets/banks", CASH, "liabilities", AVAILABLE):
@@ -138,7 +142,7 @@ async def test_changes_over_any_period_are_the_sums_of_the_lines_within(
     postings = random_postings(2, 60)
     reader.folded = True
     await post_all(reader, postings, 330)
-    for posted in {posted for posted, _, _ in postings} | {datetime(1999, 1, 1)}:
+    for posted in {posted for posted, _, _ in postings} | {local(1999, 1, 1)}:
         for unit in ("year", "quarter", "month", "day", "hour"):
             text, first, end = moment(posted, unit)
             for path in ("assets", CASH, "liabilities"):
@@ -149,7 +153,7 @@ async def test_changes_over_any_period_are_the_sums_of_the_lines_within(
 async def test_a_balance_at_an_hour_reads_two_items_whatever_the_history(
     reader: ReadRig,
 ) -> None:
-    start = datetime(2001, 1, 1)
+    start = local(2001, 1, 1)
     postings = [(start + timedelta(days=9 * day), CASH, day) for day in range(500)]
     reader.folded = True
     await post_all(reader, postings, 0)
@@ -210,7 +214,7 @@ async def test_a_page_of_accounts_with_their_balances_costs_one_search_and_one_r
 async def test_a_pair_of_items_read_from_both_sides_of_a_fold_is_read_again(
     reader: ReadRig,
 ) -> None:
-    start = datetime(2020, 5, 1)
+    start = local(2020, 5, 1)
     postings = [(start + timedelta(hours=hour), CASH, 1) for hour in range(40)]
     ledger = await post_all(reader, postings, 0)
     account = await reader.account(ledger, CASH)
@@ -310,7 +314,7 @@ async def test_balances_during_are_what_single_balances_are(reader: ReadRig) -> 
         form = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}[unit]
         changes = account["childBalanceChangesDuring"]["nodes"]
         for balance, change in zip(during["nodes"], changes, strict=True):
-            _, begin, end = moment(datetime.strptime(balance["at"], form), unit)
+            _, begin, end = moment(datetime.strptime(balance["at"], form).replace(tzinfo=UTC), unit)
             assert balance["amount"]["currency"] == {"code": "USD"}
             assert balance["amount"]["amount"] == naive(postings, "assets", None, end)[2]
             assert change["period"] == balance["at"]

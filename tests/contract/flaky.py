@@ -30,7 +30,7 @@ def _error(name: str, status: int) -> web.Response:
 
 
 class FlakyNetwork:
-    """Passes requests on. What came in: `targets`, `tokens` of batches, `access_keys` that signed."""
+    """Passes requests on; remembers what came in, with which tokens, signed by whom."""
 
     def __init__(self, endpoint: str, mishaps: Sequence[Mishap]) -> None:
         self.access_keys: list[str] = []

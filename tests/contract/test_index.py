@@ -2,9 +2,10 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from secrets import token_hex
 
 import orjson
 import pytest
@@ -56,6 +57,7 @@ from shared.search.index import (
 from shared.search.provision import provision_indices
 from shared.settings import Settings
 from shared.testing.memory_index import MemoryIndex
+from tests.contract.search import delete_indices, with_index
 
 INDICES = ("memory", pytest.param("elasticsearch", marks=pytest.mark.engines))
 NAMES = itertools.count()
@@ -68,27 +70,17 @@ def fresh_ledger() -> str:
     return f"{next(NAMES):032x}"
 
 
-def elasticsearch_settings(url: str, prefix: str) -> Settings:
-    """Settings of an Elasticsearch with fresh indices."""
-    settings = Settings(elasticsearch_url=url, index_prefix=prefix)
-
-    async def provision() -> None:
-        index = ElasticIndex(settings)
-        try:
-            await provision_indices(index)
-        finally:
-            await index.close()
-
-    asyncio.run(provision())
-    return settings
-
-
 @pytest.fixture(scope="module", params=INDICES)
-def settings(request: pytest.FixtureRequest) -> Settings | None:
+def settings(request: pytest.FixtureRequest) -> Iterator[Settings | None]:
     """Of an Elasticsearch with fresh indices; None for the twin."""
     if request.param == "memory":
-        return None
-    return elasticsearch_settings(request.getfixturevalue("elasticsearch_url"), "contract-")
+        yield None
+        return
+    url, prefix = request.getfixturevalue("elasticsearch_url"), f"contract-{token_hex(4)}-"
+    made = Settings(elasticsearch_url=url, index_prefix=prefix)
+    asyncio.run(with_index(made, provision_indices))
+    yield made
+    asyncio.run(with_index(made, delete_indices))
 
 
 @pytest.fixture

@@ -179,7 +179,8 @@ def runtime_line(path: str, amount: Any, **more: Any) -> dict[str, Any]:
 
 def lines_case(name: str, code: str, lines: Any, **changes: Any) -> Case:
     """addLedgerEntry of a type whose lines come with the request."""
-    return post_case(name, code, type="manual", parameters=ABSENT, lines=lines, **changes)
+    members = {"type": "manual", "parameters": ABSENT, "lines": lines, **changes}
+    return post_case(name, code, **members)
 
 
 def batch_case(name: str, code: str, entries: Any) -> Case:

@@ -6,8 +6,8 @@ from infra.local.run import service_environment, snippet
 DEV = {
     "TWOFOLD_API_URL": "http://127.0.0.1:8000/graphql",
     "TWOFOLD_AUTH_URL": "http://127.0.0.1:8000/oauth2/token",
-    "TWOFOLD_CLIENT_ID": "the-id",
-    "TWOFOLD_CLIENT_SECRET": "the-secret",
+    "TWOFOLD_CLIENT_ID": "0123456789abcdef0123456789abcdef",
+    "TWOFOLD_CLIENT_SECRET": "0123456789abcdef0123456789abcdef0123456789a",
     "TWOFOLD_SCOPE": "twofold",
 }
 

@@ -1,0 +1,171 @@
+"""Whatever is sent: no HTTP 5xx, nothing of our inside in the answer, the documented code, no trace.
+
+The cases are sent to a running system, each as the bytes that it stands for. After each, every item of
+both tables is what it was before, but for the leases and checkpoints of the indexer, which tick by themselves.
+"""
+
+import asyncio
+import http.client
+import json
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from loadtests.common.system import System
+from shared.clock import SystemClock
+from shared.ledger.rejections import CODES
+from shared.settings import load_settings
+from shared.store.definition import TABLES
+from shared.store.dynamo import open_table
+from tests.hostile.cases import Case, Request, World
+from tests.hostile.document_cases import DOCUMENT_CASES
+from tests.hostile.posting_cases import POSTING_CASES
+from tests.hostile.reading_cases import READING_CASES
+from tests.hostile.schema_cases import SCHEMA_CASES
+from tests.hostile.transport_cases import TRANSPORT_CASES
+from tests.hostile.world import make_world
+
+pytestmark = pytest.mark.engines
+
+ALL_CASES = [*TRANSPORT_CASES, *DOCUMENT_CASES, *POSTING_CASES, *SCHEMA_CASES, *READING_CASES]
+CASES_MIN = 200
+TIMEOUT_S = 30
+TICKING = ("K#",)  # leases and checkpoints
+INSIDE = re.compile(
+    rb'Traceback|File "|\.py\b|site-packages|/home/|/work/|/usr/|<[a-z_.]+ object at 0x|botocore|DynamoDB_'
+    rb"|ValidationException|graphql\.execution|KeyError|TypeError|AssertionError|RecursionError"
+)
+
+
+def send(system: System, request: Request) -> tuple[int, bytes]:
+    """Status and body of the answer to exactly these bytes."""
+    target = urlsplit(system.connection.api_url)
+    connection = http.client.HTTPConnection(str(target.hostname), target.port, timeout=TIMEOUT_S)
+    try:
+        connection.putrequest(request.method, request.path, skip_accept_encoding=True)
+        for name, value in request.headers:
+            connection.putheader(name, value.encode("utf-8"))
+        connection.putheader("Content-Length", str(len(request.body)))
+        connection.endheaders()
+        try:
+            connection.send(request.body)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # answered before the whole body was sent
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def codes_in(value: Any) -> set[str]:
+    """Every `code` anywhere in an answer."""
+    found: set[str] = set()
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if name == "code" and isinstance(member, str):
+                found.add(member)
+            else:
+                found |= codes_in(member)
+    elif isinstance(value, list):
+        for member in value:
+            found |= codes_in(member)
+    return found
+
+
+async def read_tables(environment: dict[str, str]) -> dict[tuple[str, str, str], str]:
+    """A digest of every item of both tables that doesn't tick by itself."""
+    found: dict[tuple[str, str, str], str] = {}
+    async with open_table(load_settings(environment), clock=SystemClock()) as table:
+        for definition in TABLES:
+            after = None
+            while True:
+                page = await table.scan(definition.table, after=after)
+                for item in page.items:
+                    pk, sk = str(item["pk"]), str(item["sk"])
+                    if not pk.startswith(TICKING):
+                        text = repr(sorted(item.items(), key=lambda pair: pair[0]))
+                        digest = blake2b(text.encode("utf-8", "replace"), digest_size=16)
+                        found[definition.table.value, pk, sk] = digest.hexdigest()
+                after = page.next_key
+                if after is None:
+                    break
+    return found
+
+
+class Store:
+    """What the tables hold, as last seen."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._seen = self._read()
+
+    def _read(self) -> dict[tuple[str, str, str], str]:
+        return asyncio.run(read_tables(self._environment))
+
+    def changes(self) -> list[str]:
+        """Keys of what was added, removed or changed since this was last asked."""
+        now = self._read()
+        before, self._seen = self._seen, now
+        return sorted(
+            f"{table} {pk} {sk}"
+            for table, pk, sk in before.keys() | now.keys()
+            if before.get((table, pk, sk)) != now.get((table, pk, sk))
+        )
+
+
+@pytest.fixture(scope="module")
+def world(system: System) -> World:
+    """Two workspaces with things in them, all of it indexed."""
+    return make_world(system)
+
+
+@pytest.fixture(scope="module")
+def store(system: System, world: World) -> Iterator[Store]:
+    """The tables, with all of the world in them."""
+    yield Store(system.environment)
+
+
+def test_there_are_enough_cases_and_none_is_twice() -> None:
+    names = [case.name for case in ALL_CASES]
+    assert len(names) >= CASES_MIN
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("case", ALL_CASES, ids=lambda case: case.name)
+def test_hostile_input_is_refused_and_leaves_no_trace(
+    system: System, world: World, store: Store, case: Case
+) -> None:
+    status, body = send(system, case.build(world))
+    told = body[:600]
+    assert status == case.status, told
+    assert not INSIDE.search(body), told
+    assert case.raw in body, told
+    if case.code or case.data is not None:
+        answer = json.loads(body)
+        if case.data is not None:
+            assert answer == {"data": case.data}, told
+        else:
+            assert case.code in codes_in(answer), told
+            assert_documented(answer)
+    assert store.changes() == []
+
+
+def assert_documented(answer: Any) -> None:
+    """Every code of a union member is in the API's table."""
+    data = answer.get("data") or {}
+    for code in codes_in(data):
+        assert code in CODES, code
+
+
+def test_system_still_works_after_all_of_it(system: System, world: World) -> None:
+    request = Request(
+        headers=(("Content-Type", "application/json"), ("Authorization", f"Bearer {world.token}")),
+        body=b'{"query": "{ workspace { id name } }"}',
+    )
+    status, body = send(system, request)
+    assert status == 200
+    assert json.loads(body)["data"]["workspace"]["id"]

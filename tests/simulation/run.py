@@ -1,0 +1,58 @@
+"""One seed, from start to verdict."""
+
+import asyncio
+from collections import Counter
+
+from shared.testing.simulator import run_simulated
+from tests.simulation.audit import (
+    audit_conditions,
+    audit_fates,
+    audit_projections,
+    audit_store,
+)
+from tests.simulation.world import CLIENTS, World
+
+
+async def simulate(seed: int) -> Counter[str]:
+    """Runs the seed; raises AssertionError with what is wrong; returns what was reached, how often."""
+    world = World(seed)
+    await world.open()
+    chaos = asyncio.ensure_future(world.chaos())
+    await asyncio.gather(*[world.client(number) for number in range(CLIENTS)])
+    world.calm()
+    await chaos
+    await world.table.settle()
+    await world.resolve()
+
+    async def is_done() -> bool:
+        return not await audit_projections(world)
+
+    try:
+        await world.catch_up(is_done)
+    finally:
+        await world.stop()
+    wrong = [*audit_fates(world), *audit_conditions(world)]
+    wrong += [str(finding) for finding in [*audit_store(world), *await audit_projections(world)]]
+    assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])
+    return reached(world)
+
+
+def reached(world: World) -> Counter[str]:
+    """Faults and fates of the run, by name."""
+    found = Counter(world.faults)
+    for name, counts in (
+        ("table", world.table.counts),
+        ("indexer's table", world.index_table.counts),
+        ("stream", world.index_stream.counts),
+        ("index", world.faulty_index.reached),
+    ):
+        for fault, times in counts.items():
+            found[f"{name}: {fault}"] += times
+    for post in world.posts:
+        found[f"fate: {post.fate}"] += 1
+    return found
+
+
+def run_seed(seed: int) -> Counter[str]:
+    """`simulate` in a loop of its own; the same seed gives the same run."""
+    return run_simulated(simulate(seed), seed)

@@ -1,0 +1,39 @@
+"""A run of seeds, and that they reach every fault: a fault that no seed reaches proves nothing."""
+
+from collections import Counter
+
+import pytest
+
+from tests.simulation.run import run_seed
+
+SEEDS = 200
+PART = 20
+
+FAULTS = {
+    *[f"table: {fault}" for fault in ("throttled", "conflict", "cancelled", "timeout_before")],
+    *[f"table: {fault}" for fault in ("timeout_after", "timeout_late", "slow", "partial")],
+    *[f"indexer's table: {fault}" for fault in ("throttled", "conflict", "timeout_after")],
+    *[f"stream: {fault}" for fault in ("duplicated", "expired", "empty", "split", "child_first")],
+    *[f"index: {fault}" for fault in ("unavailable", "lost_answer", "overloaded")],
+    *["writer killed", "indexer killed"],
+    *["fate: acknowledged", "fate: refused"],
+}
+
+_reached: Counter[str] = Counter()
+
+
+@pytest.mark.parametrize("first", range(1, SEEDS + 1, PART))
+def test_every_seed_ends_in_a_sound_ledger(first: int):
+    for seed in range(first, first + PART):
+        _reached.update(run_seed(seed))
+
+
+def test_the_same_seed_gives_the_same_run():
+    assert run_seed(7) == run_seed(7)
+
+
+def test_one_part_of_the_seeds_reaches_every_fault():
+    reached: Counter[str] = Counter()
+    for seed in range(1001, 1001 + PART):
+        reached.update(run_seed(seed))
+    assert {fault for fault in FAULTS if not reached[fault]} == set()

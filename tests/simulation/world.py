@@ -1,0 +1,247 @@
+"""One run of the whole system in one loop: writers, indexers and clients on the in-memory engines.
+
+    clients ─► 2 write processes ─► FaultyTable ─┐
+                                                 ├─► MemoryTable, MemoryStream, MemoryIndex (the servers)
+               2 indexers ─► FaultyTable, Stream, Index
+    chaos    ─► kills a process at any await and starts another; moves time
+
+Every choice comes from the seed. When the clients are done the faults stop, clients send again what they don't
+know the fate of (the final read phase), the indexers catch up, and the auditors read everything.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+from typing import Any
+
+from indexer.projectors import Engines, Projectors
+from shared.errors import Overloaded, StoreError
+from shared.ledger.entries import LedgerEntry
+from shared.ledger.ledgers import Ledger
+from shared.observe import Metrics
+from shared.store.items import entry_from_item
+from shared.store.table import TableName
+from shared.testing.faults import FaultyStream, FaultyTable, swarm_stream, swarm_table
+from shared.testing.faulty_index import FaultyIndex, IndexFaults
+from shared.testing.memory import MemoryTable
+from shared.testing.memory_index import MemoryIndex
+from shared.testing.memory_stream import MemoryStream
+from shared.testing.simulator import VirtualClock
+from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
+from write_service.inputs import LedgerEntryInput, add_ledger_entry
+from write_service.plans import Committed, Outcome, Rejected
+from write_service.posting import WriteServices, post_batch, post_entry
+
+CLIENTS = 6
+POSTS_PER_CLIENT = 12
+USERS = ("ann", "bob", "cid", "dan")
+TRIES_MAX = 4
+CALM_TRIES_MAX = 20
+FAULT_RATE_MAX = 120  # of a thousand calls
+
+
+@dataclass(slots=True)
+class Post:
+    """What one client asked for: entries of one request, and what it knows of their fate."""
+
+    iks: list[str]
+    bodies: list[dict[str, Any]]
+    fate: str = "unknown"  # acknowledged, refused, unknown
+    answers: list[LedgerEntry] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class WriteProcess:
+    """One write process; a killed one answers nobody."""
+
+    services: WriteServices
+    calls: set["asyncio.Task[Outcome]"] = field(default_factory=set)
+
+    async def call(self, coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
+        task = asyncio.ensure_future(coroutine)
+        self.calls.add(task)
+        try:
+            return await task
+        finally:
+            self.calls.discard(task)
+
+    def kill(self) -> None:
+        """Nothing that it does goes on; what it sent may still arrive."""
+        for task in [*self.calls, *self.services.committer._batches]:
+            task.cancel()
+
+
+class World:
+    """The servers, the processes and the clients of one seed."""
+
+    def __init__(self, seed: int, *, is_faulty: bool = True) -> None:
+        self.rng = Random(seed)
+        self.clock = VirtualClock(asyncio.get_running_loop())
+        self.stream = MemoryStream(clock=self.clock, shards_count=self.rng.choice([1, 1, 3]))
+        self.memory = MemoryTable(clock=self.clock, stream=self.stream)
+        self.index = MemoryIndex()
+        self.tokens = count(1)
+        self.faults = Counter[str]()
+        self.posts: list[Post] = []
+        self.table = FaultyTable(
+            self.memory, self._rng(), swarm_table(self._rng(), rate_max=FAULT_RATE_MAX)
+        )
+        self.index_table = FaultyTable(
+            self.memory, self._rng(), swarm_table(self._rng(), rate_max=FAULT_RATE_MAX)
+        )
+        self.index_stream = FaultyStream(
+            self.stream, self._rng(), swarm_stream(self._rng(), rate_max=FAULT_RATE_MAX)
+        )
+        rates = {name: self.rng.randrange(FAULT_RATE_MAX) for name in ("unavailable", "lost_answer")}
+        rates |= {"overloaded": self.rng.randrange(FAULT_RATE_MAX)}
+        self.faulty_index = FaultyIndex(self.index, self.rng.getrandbits(32), IndexFaults(**rates))
+        self.writers: list[WriteProcess] = []
+        self.indexers: list[tuple[Projectors, asyncio.Task[None]]] = []
+        self.processes = count(1)
+        self.is_calm = False
+        self.ledger: Ledger
+        if not is_faulty:
+            self.calm()
+
+    def _rng(self) -> Random:
+        return Random(self.rng.getrandbits(64))
+
+    # --- Processes --------------------------------------------------------------------------------
+    def start_writer(self) -> WriteProcess:
+        services = write_services(
+            self.table,
+            self.clock,
+            self.tokens,
+            jitter=self._rng().random,
+            process=f"w{next(self.processes)}",
+        )
+        return WriteProcess(services)
+
+    def start_indexer(self, name: str) -> tuple[Projectors, "asyncio.Task[None]"]:
+        engines = Engines(self.index_table, self.index_stream, self.faulty_index, self.clock)
+        projectors = Projectors(engines, Metrics(), name)
+        return projectors, asyncio.ensure_future(projectors.run())
+
+    async def open(self) -> None:
+        calm = write_services(self.memory, self.clock, self.tokens, process="open")
+        self.ledger = await open_quickstart(
+            calm, utc_offset_minutes=self.rng.choice([0, -480, 330, 765])
+        )
+        self.writers = [self.start_writer() for _ in range(2)]
+        self.indexers = [self.start_indexer(f"i{at}") for at in range(2)]
+
+    async def chaos(self) -> None:
+        """Kills and restarts processes until the clients are done."""
+        while not self.is_calm:
+            await asyncio.sleep(self.rng.random() * 4)
+            what = self.rng.randrange(4)
+            if what == 0:
+                at = self.rng.randrange(len(self.writers))
+                self.writers[at].kill()
+                self.writers[at] = self.start_writer()
+                self.faults["writer killed"] += 1
+            elif what == 1:
+                at = self.rng.randrange(len(self.indexers))
+                self.indexers[at][1].cancel()
+                await asyncio.gather(self.indexers[at][1], return_exceptions=True)
+                self.indexers[at] = self.start_indexer(f"i{next(self.processes)}")
+                self.faults["indexer killed"] += 1
+
+    def calm(self) -> None:
+        """No more faults: the final phase."""
+        self.is_calm = True
+        self.table.calm()
+        self.index_table.calm()
+        self.index_stream.calm()
+        self.faulty_index.calm()
+
+    # --- Clients ----------------------------------------------------------------------------------
+    def _body(self) -> dict[str, Any]:
+        # A moment within two years around now, often the very same: hours and months with company.
+        posted = self.clock.now_ms() + self.rng.choice([0, -1, 3_600_000, -(10**10), 10**10])
+        body: dict[str, Any] = {"ledger": {"ik": LEDGER_IK}, "posted": posted}
+        amount = str(self.rng.randrange(1, 60))
+        one, other = self.rng.sample(USERS, 2)
+        if self.rng.random() < 0.4:
+            parameters = {"user_id": one, "funding_amount": amount}
+            return {**body, "type": "user_funds_account", "parameters": parameters}
+        parameters = {"from_user_id": one, "to_user_id": other, "transfer_amount": amount}
+        return {**body, "type": "p2p_transfer", "parameters": parameters}
+
+    def _post(self, client: int, number: int) -> Post:
+        if self.posts and self.rng.random() < 0.15:
+            again = self.rng.choice(self.posts)  # a replay, or a race with another client
+            return Post(list(again.iks), list(again.bodies))
+        size = self.rng.choice([1, 1, 1, 1, 2, 5])
+        iks = [f"{client}-{number}-{at}" for at in range(size)]
+        return Post(iks, [self._body() for _ in range(size)])
+
+    async def client(self, number: int) -> None:
+        for turn in range(POSTS_PER_CLIENT):
+            post = self._post(number, turn)
+            self.posts.append(post)
+            for _ in range(self.rng.randrange(1, TRIES_MAX)):
+                await self.send(post)
+                if post.fate != "unknown":
+                    break
+                await asyncio.sleep(self.rng.random() / 2)
+            await asyncio.sleep(self.rng.random() / 5)
+
+    async def send(self, post: Post) -> None:
+        """One sending: a lost connection and an answer that may be retried leave the fate unknown."""
+        process = self.rng.choice(self.writers)
+        commands = [
+            add_ledger_entry(WORKSPACE, ik, LedgerEntryInput.model_validate(body))
+            for ik, body in zip(post.iks, post.bodies, strict=True)
+        ]
+        services = process.services
+        asked = (
+            post_entry(services, commands[0])
+            if len(commands) == 1
+            else post_batch(services, commands)
+        )
+        try:
+            outcome = await process.call(asked)
+        except (asyncio.CancelledError, StoreError, Overloaded):
+            return
+        if isinstance(outcome, Committed):
+            post.fate = "acknowledged"
+            post.answers = [entry for entry, _ in outcome.entries]
+        elif isinstance(outcome, Rejected):
+            post.fate = "refused"
+
+    async def resolve(self) -> None:
+        """Jepsen's final phase: every unknown fate is asked for until it is known."""
+        for post in self.posts:
+            for _ in range(CALM_TRIES_MAX):
+                if post.fate != "unknown":
+                    break
+                await self.send(post)
+            assert post.fate != "unknown", f"{post.iks} can't be resolved without faults"
+
+    # --- What stands ------------------------------------------------------------------------------
+    def entries(self) -> dict[str, LedgerEntry]:
+        """Entries by ik, as the table holds them."""
+        found = {}
+        for item in self.memory.dump(TableName.LEDGER):
+            if str(item["pk"]).startswith("E#"):
+                entry = entry_from_item(item)
+                assert entry.ik not in found, f"{entry.ik} stands twice"
+                found[entry.ik] = entry
+        return found
+
+    async def catch_up(self, is_done: Callable[[], Awaitable[bool]]) -> None:
+        """Waits until `is_done`; at most ten minutes of virtual time."""
+        for _ in range(600):
+            await asyncio.sleep(1)
+            if await is_done():
+                return
+        raise AssertionError("the indexers did not catch up in ten minutes without faults")
+
+    async def stop(self) -> None:
+        for projectors, _ in self.indexers:
+            projectors.stop()
+        await asyncio.gather(*[task for _, task in self.indexers], return_exceptions=True)
