@@ -2,6 +2,8 @@
 PYTHON ?= python3
 SEEDS ?= 200
 FIRST_SEED ?= 1
+USERS ?= 16
+TIME ?= 20s
 PYTEST_ARGS ?=
 
 VENV := .venv
@@ -60,8 +62,8 @@ chaos: $(SETUP) ## Kill, stop and restart real processes under load
 bench: $(SETUP) ## Measure; writes docs/performance.md's table
 	$(BIN)/python -m loadtests.bench
 
-load: $(SETUP) ## Locust users against `make run`, then the audit
-	$(BIN)/python -m loadtests.load
+load: $(SETUP) ## Locust users against `make run`, then the audit: USERS=16 TIME=20s
+	$(BIN)/locust -f loadtests/locustfile.py --headless -u $(USERS) -r $(USERS) -t $(TIME)
 
 verify: $(SETUP) ## Recompute everything of `make run` from its entries
 	$(BIN)/python -m infra.local.attach indexer.verify

@@ -35,7 +35,9 @@ from shared.store.streams import Stream
 LOG = EventLog("indexer")
 STOP_MS_MAX = 1_500  # what a follower may take to end the read that it is applying
 
-Heal = Callable[[list[str]], Coroutine[Any, Any, None]]  # brings the projection up to date without the lost records
+Heal = Callable[
+    [list[str]], Coroutine[Any, Any, None]
+]  # brings the projection up to date without the lost records
 
 
 class Roster:

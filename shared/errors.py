@@ -1,20 +1,20 @@
 """The exception tree. Refusals of a caller's input are not here: they are values (rejections).
 
-    TwofoldError
-    ├── ConfigurationError        settings that can't work; the process doesn't start
-    ├── StoreError                DynamoDB
-    │   ├── StoreUnavailable      unreachable, throttled or overloaded, after bounded retries
-    │   ├── StoreTimeout          no answer: the write may or may not have happened
-    │   └── StoreRefused          a request that DynamoDB calls invalid: our mistake
-    ├── SearchError               Elasticsearch
-    │   ├── SearchUnavailable     unreachable or overloaded, after bounded retries
-    │   └── SearchRefused         a request that Elasticsearch calls invalid: our mistake
-    ├── StreamError               the change stream
-    │   ├── StreamTrimmed         the checkpoint is older than what the stream still keeps
-    │   └── StreamExpired         an iterator that has to be fetched again
-    ├── Overloaded                a bounded queue is full; the caller may retry
-    ├── LeaseLost                 another process follows this shard now
-    └── RejectionError            carries a Rejection through code that can't return one
+TwofoldError
+├── ConfigurationError        settings that can't work; the process doesn't start
+├── StoreError                DynamoDB
+│   ├── StoreUnavailable      unreachable, throttled or overloaded, after bounded retries
+│   ├── StoreTimeout          no answer: the write may or may not have happened
+│   └── StoreRefused          a request that DynamoDB calls invalid: our mistake
+├── SearchError               Elasticsearch
+│   ├── SearchUnavailable     unreachable or overloaded, after bounded retries
+│   └── SearchRefused         a request that Elasticsearch calls invalid: our mistake
+├── StreamError               the change stream
+│   ├── StreamTrimmed         the checkpoint is older than what the stream still keeps
+│   └── StreamExpired         an iterator that has to be fetched again
+├── Overloaded                a bounded queue is full; the caller may retry
+├── LeaseLost                 another process follows this shard now
+└── RejectionError            carries a Rejection through code that can't return one
 """
 
 from shared.ledger.rejections import Rejection

@@ -37,7 +37,13 @@ from write_service.recording import MeteredCommits
 
 
 def make_write_services(
-    settings: Settings, *, clock: Clock, table: Table, metrics: Metrics, process_id: str, rng: Random
+    settings: Settings,
+    *,
+    clock: Clock,
+    table: Table,
+    metrics: Metrics,
+    process_id: str,
+    rng: Random,
 ) -> WriteServices:
     """What mutations work with. `process_id` (at most 16 characters) is no other process's; call it in the loop."""
     catalog = Catalog(table, clock)

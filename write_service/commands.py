@@ -32,7 +32,9 @@ class RuntimeCondition:
 
     account_path: str
     currency: str | None
-    conditions: tuple[EntryCondition, ...]  # one for each pre/post and own/total; currency is filled in
+    conditions: tuple[
+        EntryCondition, ...
+    ]  # one for each pre/post and own/total; currency is filled in
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,8 +99,12 @@ class Committer(DataLoader[Member, Outcome]):
         self._wait_ms = wait_ms
         self._waiting: list[_Waiting] = []
         self._busy: set[BalanceKey] = set()  # strong balances of the batches in flight
-        self._pending: dict[str, asyncio.Future[Outcome]] = {}  # entry id -> the member that posts it
-        self._batches: set[asyncio.Task[None]] = set()  # strong references: a task that nobody holds can vanish
+        self._pending: dict[
+            str, asyncio.Future[Outcome]
+        ] = {}  # entry id -> the member that posts it
+        self._batches: set[asyncio.Task[None]] = (
+            set()
+        )  # strong references: a task that nobody holds can vanish
         self._flush_planned = False
 
     async def batch_load_fn(self, keys: list[Member]) -> list[Outcome]:

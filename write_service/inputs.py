@@ -234,9 +234,7 @@ def add_ledger_entry(
             raise refuse(
                 "ledger_entry_too_many_lines", count=len(entry.lines), max=LINES_PER_ENTRY_MAX
             )
-        lines = tuple(
-            [_line(f"{where}.lines[{at}]", line) for at, line in enumerate(entry.lines)]
-        )
+        lines = tuple([_line(f"{where}.lines[{at}]", line) for at, line in enumerate(entry.lines)])
     check_count(f"{where}.conditions", len(entry.conditions), CONDITIONS_PER_ENTRY_MAX)
     return AddLedgerEntry(
         workspace_id=workspace_id,
@@ -251,6 +249,9 @@ def add_ledger_entry(
         tags=tags(f"{where}.tags", entry.tags),
         groups=groups(f"{where}.groups", entry.groups),
         conditions=tuple(
-            [_condition(f"{where}.conditions[{at}]", each) for at, each in enumerate(entry.conditions)]
+            [
+                _condition(f"{where}.conditions[{at}]", each)
+                for at, each in enumerate(entry.conditions)
+            ]
         ),
     )

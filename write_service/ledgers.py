@@ -211,9 +211,7 @@ async def _move_ledger(services: WriteServices, ledger_id: str, version: int) ->
             return
         moved = replace(ledger, schema_version=version, revision=ledger.revision + 1)
         accounts = static_accounts(await services.prefetcher.view(moved), services.clock.now_ms())
-        unknown = [
-            each for each in accounts if services.catalog.known_account(each.id) is None
-        ]
+        unknown = [each for each in accounts if services.catalog.known_account(each.id) is None]
         await write_accounts(services, unknown, 0)
         for account in unknown:
             services.catalog.learn_account(account)
@@ -261,10 +259,14 @@ def _instance_parameters(needed: frozenset[str], given: dict[str, Any]) -> dict[
     for name, value in given.items():
         if name not in needed:
             raise RejectionError(
-                reject("bad_request", detail=f"The parameter {shown(name)} is not used by the account.")
+                reject(
+                    "bad_request", detail=f"The parameter {shown(name)} is not used by the account."
+                )
             )
         if not isinstance(value, str) or not value:
             raise RejectionError(
-                reject("invalid_parameter", name=name, rule="a non-empty string", value=shown(value))
+                reject(
+                    "invalid_parameter", name=name, rule="a non-empty string", value=shown(value)
+                )
             )
     return given

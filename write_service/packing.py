@@ -183,9 +183,7 @@ def _batch(packing: Packing, token: str) -> CommitBatch:
         guards = (Within("v", running.low, running.high),)
         writes.append(Update(balance_item_key(key), add={"v": running.sum}, guards=guards))
     assert len(writes) <= TRANSACT_ITEMS_MAX
-    return CommitBatch(
-        token, tuple(packing.members), tuple(writes), entries, accounts, balances
-    )
+    return CommitBatch(token, tuple(packing.members), tuple(writes), entries, accounts, balances)
 
 
 def balance_item_key(key: BalanceKey) -> Key:

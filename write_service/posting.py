@@ -136,7 +136,9 @@ def _too_large(plans: Sequence[EntryPlan]) -> Rejection | None:
 async def _standing(services: WriteServices, command: AddLedgerEntry) -> LedgerEntry | None:
     """The entry that was posted with this ik before: a replay is answered whatever the body says now."""
     try:
-        ledger = await services.prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
+        ledger = await services.prefetcher.ledger(
+            command.workspace_id, command.ledger, "entry.ledger"
+        )
     except RejectionError:
         return None
     key = keys.entry(identifiers.entry_id(ledger.id, command.ik, 1))

@@ -86,7 +86,9 @@ class Prefetcher:
         account = self._catalog.known_account(account_id)
         if account is None or account.ledger_id != ledger.id:
             raise RejectionError(
-                reject("ledger_account_not_found", ledger=ledger.ik, what=f"with the id {account_id}")
+                reject(
+                    "ledger_account_not_found", ledger=ledger.ik, what=f"with the id {account_id}"
+                )
             )
         return account.path
 

@@ -1,7 +1,7 @@
 """Balances as running sums: keys, deltas, and how one entry's lines touch them.
 
-    strong   own or total balance of (account, currency), moved in the entry's own transaction
-    history  own and child sums of (account, currency), by ledger-local month and hour, moved by the indexer
+strong   own or total balance of (account, currency), moved in the entry's own transaction
+history  own and child sums of (account, currency), by ledger-local month and hour, moved by the indexer
 """
 
 from collections.abc import Iterable

@@ -50,7 +50,10 @@ _ROWS = (
     # Schemas
     Code("invalid_schema", "The Schema is not valid: {violations}"),
     Code("schema_too_large", "The Schema takes {bytes} bytes; at most {max} are allowed."),
-    Code("schema_not_backwards_compatible", "The Schema can't replace version {version}: {violations}"),
+    Code(
+        "schema_not_backwards_compatible",
+        "The Schema can't replace version {version}: {violations}",
+    ),
     Code("schema_in_use", "The Schema {key} is used by {count} Ledger(s)."),
     # Idempotency
     Code("ik_conflict", "The ik {ik} was used for something else: {detail}"),
@@ -65,10 +68,14 @@ _ROWS = (
     Code("unknown_parameter", "The parameter {name} is not known to the entry type {type}."),
     Code("invalid_parameter", "The parameter {name} must be {rule}, not {value}."),
     Code("invalid_account_path", "{path} is not the path of a Ledger Account: {detail}."),
-    Code("linked_account_needs_reconcile_tx", "{path} is a Linked Ledger Account: use reconcileTx."),
+    Code(
+        "linked_account_needs_reconcile_tx", "{path} is a Linked Ledger Account: use reconcileTx."
+    ),
     Code("ledger_entry_too_many_lines", "The entry has {count} lines; at most {max} are allowed."),
     Code("ledger_entry_too_many_tags", "The entry has {count} tags; at most {max} are allowed."),
-    Code("ledger_entry_too_many_groups", "The entry has {count} groups; at most {max} are allowed."),
+    Code(
+        "ledger_entry_too_many_groups", "The entry has {count} groups; at most {max} are allowed."
+    ),
     Code("tag_conflict", "The tag {key} has the value {one} in the Schema and {other} at runtime."),
     Code("group_conflict", "The group {key} is given the values {one} and {other}."),
     Code("duplicate_line_key", "The line key {key} is used twice."),
@@ -79,9 +86,15 @@ _ROWS = (
     Code("invalid_entry_balance", "The entry does not balance: {detail}"),
     Code("invalid_condition", "The condition on {path} can't be used: {detail}."),
     Code("entry_too_large", "The entry takes {bytes} bytes; at most {max} are allowed."),
-    Code("ledger_entry_batch_too_large", "The entries write {count} items at once; at most {max} fit."),
+    Code(
+        "ledger_entry_batch_too_large",
+        "The entries write {count} items at once; at most {max} fit.",
+    ),
     Code("ledger_entry_batch_duplicate_ik", "The ik {ik} is given twice for one Ledger."),
-    Code("ledger_entry_batch_operation_failed", "{count} of {total} entries were refused; none was posted."),
+    Code(
+        "ledger_entry_batch_operation_failed",
+        "{count} of {total} entries were refused; none was posted.",
+    ),
     # Judged when writing
     Code("conditional_request_failed", "{path}: {condition} is not met, the balance is {balance}."),
     Code("balance_overflow", "The balance of {path} would leave the range of Int96."),

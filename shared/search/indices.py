@@ -5,10 +5,11 @@
            <prefix>entries-v1-2     made by a rebuild: filled beside the live one, then made live
 
 Fields are keywords without doc values (filtered by, never sorted or aggregated), numbers that are
-filtered by range, and the sort keys: doc values only, because nobody looks one up, and with terms
-beside them indexing costs a third more and pages up to twice as much. Only base field types are
-used, no analysis, no scripts. Nothing is mapped by itself: users' tag and group keys are values
-here, never field names. `id` is stored, not indexed: a document's own `_id` answers for it.
+filtered by range, and the sort keys: doc values only, because nobody looks one up. With terms
+beside them an index is half again as large, and pages that can't end early cost two to three times
+as much. Only base field types are used, no analysis, no scripts. Nothing is mapped by itself:
+users' tag and group keys are values here, never field names. `id` is stored, not indexed: a
+document's own `_id` answers for it.
 
 An index is sorted by its kind's sort key, so a page is read from its place in the order instead of
 being selected from everything that matches. Change a mapping and its version together; provisioning

@@ -84,7 +84,9 @@ class Catalog:
         if known is None:
             ik_item, item = await self._table.get(ik_key, consistent=True), None
         else:
-            ik_item, item = await self._table.get_many([ik_key, keys.ledger(known)], consistent=True)
+            ik_item, item = await self._table.get_many(
+                [ik_key, keys.ledger(known)], consistent=True
+            )
         if ik_item is None or not ik_item.get("l"):
             self._ids.pop((workspace_id, ik), None)
             return None

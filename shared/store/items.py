@@ -1,8 +1,8 @@
 """Value <-> item. What guards and other items need stands in attributes of its own; the rest is one JSON body.
 
-    b body (JSON)   w workspace   l ledger   r revision   a attempt: token of the batch that wrote an entry
-    h head: the newest position of an ik's reversal chain (on position 1)   v a balance
-    c currency of an account (`*` when multi): guarded, so that no two posts give an instance two currencies
+b body (JSON)   w workspace   l ledger   r revision   a attempt: token of the batch that wrote an entry
+h head: the newest position of an ik's reversal chain (on position 1)   v a balance
+c currency of an account (`*` when multi): guarded, so that no two posts give an instance two currencies
 """
 
 from typing import Any

@@ -144,7 +144,7 @@ BAD_AMOUNTS: dict[str, Any] = {
     "a number beyond Int96": INT96_MAX + 1,
 }
 AMOUNT_CASES = [
-    parameter_case(f"amount {name}", "invalid_parameter", amount=value)
+    parameter_case(f"parameter for an amount {name}", "invalid_parameter", amount=value)
     for name, value in BAD_AMOUNTS.items()
 ]
 BAD_VALUES: dict[str, Any] = {

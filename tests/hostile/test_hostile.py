@@ -9,7 +9,6 @@ import http.client
 import json
 import re
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ from shared.ledger.rejections import CODES
 from shared.settings import load_settings
 from shared.store.definition import TABLES
 from shared.store.dynamo import open_table
+from shared.store.table import Table
 from tests.hostile.cases import Case, Request, World
 from tests.hostile.document_cases import DOCUMENT_CASES
 from tests.hostile.posting_cases import POSTING_CASES
@@ -76,35 +76,33 @@ def codes_in(value: Any) -> set[str]:
     return found
 
 
-async def read_tables(environment: dict[str, str]) -> dict[tuple[str, str, str], str]:
-    """A digest of every item of both tables that doesn't tick by itself."""
-    found: dict[tuple[str, str, str], str] = {}
-    async with open_table(load_settings(environment), clock=SystemClock()) as table:
-        for definition in TABLES:
-            after = None
-            while True:
-                page = await table.scan(definition.table, after=after)
-                for item in page.items:
-                    pk, sk = str(item["pk"]), str(item["sk"])
-                    if not pk.startswith(TICKING):
-                        text = repr(sorted(item.items(), key=lambda pair: pair[0]))
-                        digest = blake2b(text.encode("utf-8", "replace"), digest_size=16)
-                        found[definition.table.value, pk, sk] = digest.hexdigest()
-                after = page.next_key
-                if after is None:
-                    break
+async def read_tables(table: Table) -> dict[tuple[str, str, str], int]:
+    """What stands for every item of both tables that doesn't tick by itself."""
+    found: dict[tuple[str, str, str], int] = {}
+    for definition in TABLES:
+        after = None
+        while True:
+            page = await table.scan(definition.table, after=after)
+            for item in page.items:
+                pk, sk = str(item["pk"]), str(item["sk"])
+                if not pk.startswith(TICKING):
+                    found[definition.table.value, pk, sk] = hash(repr(item))
+            after = page.next_key
+            if after is None:
+                break
     return found
 
 
 class Store:
     """What the tables hold, as last seen."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
+    def __init__(self, runner: asyncio.Runner, table: Table) -> None:
+        self._runner = runner
+        self._table = table
         self._seen = self._read()
 
-    def _read(self) -> dict[tuple[str, str, str], str]:
-        return asyncio.run(read_tables(self._environment))
+    def _read(self) -> dict[tuple[str, str, str], int]:
+        return self._runner.run(read_tables(self._table))
 
     def changes(self) -> list[str]:
         """Keys of what was added, removed or changed since this was last asked."""
@@ -126,7 +124,13 @@ def world(system: System) -> World:
 @pytest.fixture(scope="module")
 def store(system: System, world: World) -> Iterator[Store]:
     """The tables, with all of the world in them."""
-    yield Store(system.environment)
+    with asyncio.Runner() as runner:
+        opened = open_table(load_settings(system.environment), clock=SystemClock())
+        table = runner.run(opened.__aenter__())
+        try:
+            yield Store(runner, table)
+        finally:
+            runner.run(opened.__aexit__(None, None, None))
 
 
 def test_there_are_enough_cases_and_none_is_twice() -> None:

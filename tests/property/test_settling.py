@@ -10,7 +10,7 @@ from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import Bounds
 from shared.store.items import entry_item
 from shared.store.table import Cancelled, Cause, Put, Reason, Transacted, Update, Within
-from tests.builders_write import A, B, C, Asked, member, nothing_known, planned
+from tests.builders_write import A, Asked, B, C, member, nothing_known, planned
 from write_service.outcomes import judge, settle
 from write_service.packing import CommitBatch, is_contradictory, pack_batch
 from write_service.plans import Committed, Member, Rejected
@@ -23,9 +23,7 @@ KEYS = st.sampled_from([A, B, C])
 def bounds(draw: st.DrawFn) -> Bounds:
     if draw(st.booleans()):
         return Bounds(eq=draw(AMOUNTS))
-    return Bounds(
-        gte=draw(st.none() | AMOUNTS), lte=draw(st.none() | st.integers(51, 90))
-    )
+    return Bounds(gte=draw(st.none() | AMOUNTS), lte=draw(st.none() | st.integers(51, 90)))
 
 
 @st.composite
@@ -158,9 +156,7 @@ def test_settle_gives_each_member_one_fate_for_any_answer(asked, data):
 def test_packing_keeps_every_member_once_and_in_the_order_of_each_balance(asked):
     batch, left = pack_batch(asked, "token", is_known=nothing_known)
     assert sorted(map(id, [*batch.members, *left])) == sorted(map(id, asked))
-    addresses = [
-        write.key if isinstance(write, Put | Update) else None for write in batch.writes
-    ]
+    addresses = [write.key if isinstance(write, Put | Update) else None for write in batch.writes]
     assert len(set(addresses)) == len(addresses) <= 100
     for key in (A, B, C):
         order = [asked.index(each) for each in batch.members if key in each.keys()]

@@ -99,7 +99,11 @@ def _audit_histories(world: "World", entries: list[LedgerEntry]) -> list[Finding
         account, currency = key
         expected = tally.balances.get(key)
         findings += audit_history(
-            account, currency, expected, heads.get(key), months.get(key, {})  # type: ignore[arg-type]
+            account,
+            currency,
+            expected,
+            heads.get(key),
+            months.get(key, {}),  # type: ignore[arg-type]
         )
     return findings
 

@@ -95,7 +95,9 @@ class World:
         self.index_stream = FaultyStream(
             self.stream, self._rng(), swarm_stream(self._rng(), rate_max=FAULT_RATE_MAX)
         )
-        rates = {name: self.rng.randrange(FAULT_RATE_MAX) for name in ("unavailable", "lost_answer")}
+        rates = {
+            name: self.rng.randrange(FAULT_RATE_MAX) for name in ("unavailable", "lost_answer")
+        }
         rates |= {"overloaded": self.rng.randrange(FAULT_RATE_MAX)}
         self.faulty_index = FaultyIndex(self.index, self.rng.getrandbits(32), IndexFaults(**rates))
         self.writers: list[WriteProcess] = []

@@ -1,6 +1,6 @@
 """plan_entry: a command and a view -> the entry with everything that is written beside it. Pure.
 
-    type and parameters ─► lines ─► balanced? ─► tags, groups ─► conditions ─► strong balances ─► EntryPlan
+type and parameters ─► lines ─► balanced? ─► tags, groups ─► conditions ─► strong balances ─► EntryPlan
 """
 
 from shared.errors import RejectionError
@@ -241,7 +241,9 @@ def _typed_condition(
         if bound is not None and not in_int96(bound):
             raise refused("amount_overflow", where=f"A bound of the condition on {account.path}")
     currency_key = line_currency(view, account, asked, values.texts)
-    return EntryCondition(account.path, currency_key, template.when, template.scope, Bounds(*bounds))
+    return EntryCondition(
+        account.path, currency_key, template.when, template.scope, Bounds(*bounds)
+    )
 
 
 def _planned_conditions(

@@ -99,7 +99,10 @@ def render_pairs(
         problem = safe_string_problem(value, chars_max)
         if problem is not None:
             raise refused(
-                "invalid_string", where=f"the value of the {kind} {key}", rule=problem, value=shown(value)
+                "invalid_string",
+                where=f"the value of the {kind} {key}",
+                rule=problem,
+                value=shown(value),
             )
         rendered.append((key, value))
     return tuple(rendered)
@@ -180,20 +183,22 @@ def balance_lines(drafts: list[DraftLine]) -> None:
     for draft in drafts:
         if draft.amount is not None:
             if not in_int96(draft.amount):
-                raise refused("amount_overflow", where=f"The amount of the line on {draft.account.path}")
+                raise refused(
+                    "amount_overflow", where=f"The amount of the line on {draft.account.path}"
+                )
             signed = EQUATION_SIGN[draft.account.node.type] * draft.amount
             sums[draft.currency] = sums.get(draft.currency, 0) + signed
     for draft in open_lines:
         missing = -sums.get(draft.currency, 0) * EQUATION_SIGN[draft.account.node.type]
         if not in_int96(missing):
-            raise refused("amount_overflow", where=f"The amount of the line on {draft.account.path}")
+            raise refused(
+                "amount_overflow", where=f"The amount of the line on {draft.account.path}"
+            )
         draft.amount = missing
         sums[draft.currency] = 0
     for currency in sorted(sums):
         if sums[currency]:
-            detail = (
-                f"in {currency}, assets - liabilities - (income - expenses) is {sums[currency]}, not 0."
-            )
+            detail = f"in {currency}, assets - liabilities - (income - expenses) is {sums[currency]}, not 0."
             raise refused("invalid_entry_balance", detail=detail)
 
 

@@ -56,9 +56,7 @@ def _amount(name: str, text: str) -> int:
     amount = parse_int96(text)
     if amount is None:
         rule = "an integer within Int96, in minor units"
-        raise RejectionError(
-            reject("invalid_parameter", name=name, rule=rule, value=shown(text))
-        )
+        raise RejectionError(reject("invalid_parameter", name=name, rule=rule, value=shown(text)))
     return amount
 
 
@@ -68,7 +66,9 @@ def check_parameters(
     """Values to fill the type's templates with. Raises RejectionError."""
     if len(given) > PARAMETERS_PER_ENTRY_MAX:
         raise RejectionError(
-            reject("too_many_items", where="parameters", count=len(given), max=PARAMETERS_PER_ENTRY_MAX)
+            reject(
+                "too_many_items", where="parameters", count=len(given), max=PARAMETERS_PER_ENTRY_MAX
+            )
         )
     needed = entry_type.parameters
     for name in given:
@@ -91,14 +91,10 @@ def check_parameters(
     _check_paths(path_parameters, texts, elements)
     merged = {**entry_type.fixed, **given} if entry_type.fixed else given
     kept = [_with_outer(texts, amounts, values) for values in elements.values()]
-    return ParameterValues(
-        texts, amounts, dict(zip(elements, kept, strict=True)), merged
-    )
+    return ParameterValues(texts, amounts, dict(zip(elements, kept, strict=True)), merged)
 
 
-def _elements(
-    entry_type: EntryType, name: str, given: dict[str, Any]
-) -> list[ParameterValues]:
+def _elements(entry_type: EntryType, name: str, given: dict[str, Any]) -> list[ParameterValues]:
     """The elements of one array parameter, their fields under dotted names."""
     if name not in given:
         where = f"the entry type {entry_type.type}"
@@ -112,11 +108,15 @@ def _elements(
     for place, element in enumerate(array):
         if not isinstance(element, dict) or set(element) != fields:
             at = f"{name}[{place}]"
-            raise RejectionError(reject("invalid_parameter", name=at, rule=rule, value=shown(element)))
-        plain = {field: _text(f"{name}[{place}].{field}", value) for field, value in element.items()}
+            raise RejectionError(
+                reject("invalid_parameter", name=at, rule=rule, value=shown(element))
+            )
+        plain = {
+            field: _text(f"{name}[{place}].{field}", value) for field, value in element.items()
+        }
         texts = element_parameters(name, plain)
         amounts = {
-            dotted: _amount(f"{name}[{place}]{dotted[len(name):]}", text)
+            dotted: _amount(f"{name}[{place}]{dotted[len(name) :]}", text)
             for dotted, text in texts.items()
             if dotted in entry_type.amount_parameters
         }

@@ -204,8 +204,7 @@ async def test_a_batch_whose_own_mark_stands_was_committed(rig):
 
 async def test_the_queue_is_bounded(rig):
     waiting = [
-        asyncio.ensure_future(rig.committer.commit(member(planned(f"{at}", {}))))
-        for at in range(3)
+        asyncio.ensure_future(rig.committer.commit(member(planned(f"{at}", {})))) for at in range(3)
     ]
     rig.committer._waiting.extend([None] * COMMIT_QUEUE_MAX)
     with pytest.raises(Overloaded):

@@ -34,7 +34,9 @@ def test_the_guard_is_the_tightest_condition_in_the_entries_order():
     first = planned("1", {A: -30}, [(A, False, at_least_0)])
     second = planned("2", {A: 50})
     third = planned("3", {A: -40}, [(A, False, at_least_0)])
-    batch, left = pack_batch([member(first), member(second), member(third)], "t", is_known=nothing_known)
+    batch, left = pack_batch(
+        [member(first), member(second), member(third)], "t", is_known=nothing_known
+    )
     update = balance_updates(batch.writes)[f"B#{A.account_id}"]
     assert left == []
     assert update.add == {"v": -20}
@@ -77,5 +79,7 @@ def test_an_atomic_member_is_packed_whole_or_not_at_all():
 
 
 def test_a_pinned_balance_must_be_found_as_it_was():
-    batch, _ = pack_batch([member(planned("1", {A: 5}))], "t", is_known=nothing_known, exact={A: 40})
+    batch, _ = pack_batch(
+        [member(planned("1", {A: 5}))], "t", is_known=nothing_known, exact={A: 40}
+    )
     assert balance_updates(batch.writes)[f"B#{A.account_id}"].guards == (Within("v", 40, 40),)

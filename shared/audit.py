@@ -1,0 +1,318 @@
+"""Auditor: everything that follows from the entries, recomputed and held against what is stored.
+
+    ledger items ──► entries, accounts ──► what must be: balances, histories, documents, list items
+    balances items ─────────────────────┐
+    documents ──────────────────────────┴► held against it ──► findings
+
+It only takes in what others read, so `verify` feeds it from the engines, page by page, and tests from the
+dumps of the twins. Sets of documents are compared by fingerprint, which takes no memory; for those that
+differ a second, detailed auditor names the members.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+
+import orjson
+
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.audits import (
+    Chains,
+    Finding,
+    Fingerprint,
+    Tally,
+    audit_entry,
+    audit_history,
+    differences,
+)
+from shared.ledger.chart import ConsistencyConfig
+from shared.ledger.entries import LedgerEntry
+from shared.ledger.identifiers import account_id
+from shared.ledger.ledgers import Ledger
+from shared.ledger.schemas import Schema
+from shared.search.documents import account_documents, entry_documents, group_documents
+from shared.search.index import Document, Kind, StoredDocument
+from shared.store import keys
+from shared.store.items import account_from_item, chain_head, entry_from_item, strong_balance
+from shared.store.table import Item
+
+# What parsing an item that is written wrong can raise.
+UNREADABLE = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+SetName = tuple[str, str]  # a ledger's or an account's id, and the kind of document or list
+NOT_STRONG = ConsistencyConfig()
+ENTRY_LIST = "list of entries"
+LINE_LIST = "list of lines"
+
+
+class MemberSet:
+    """A set of named members, by fingerprint; with their names and contents when `detailed`."""
+
+    def __init__(self, detailed: bool) -> None:
+        self.fingerprint = Fingerprint()
+        self.members: dict[str, bytes] | None = {} if detailed else None
+
+    def add(self, name: str, content: bytes) -> None:
+        """Adds a member."""
+        self.fingerprint.add(name.encode(), content)
+        if self.members is not None:
+            self.members[name] = blake2b(content, digest_size=16).digest()
+
+
+class Auditor:
+    """One audit, of some ledgers or all. Feed it the ledger items first, then the rest, then `close`.
+
+    `ledgers` and `schemas` (by ledger id) may be filled in while it is fed, before their entries come.
+    `detailed` names single documents and list items, and remembers every one of them.
+    """
+
+    def __init__(
+        self,
+        ledgers: Mapping[str, Ledger],
+        schemas: Mapping[str, Schema],
+        *,
+        only: frozenset[str] | None = None,
+        detailed: bool = False,
+    ) -> None:
+        self.findings: list[Finding] = []
+        self.entries_count = 0
+        self.tally = Tally()
+        self._ledgers = ledgers
+        self._schemas = schemas
+        self._only = only
+        self._detailed = detailed
+        self._chains = Chains()
+        self._accounts: set[str] = set()
+        self._groups: dict[str, Document] = {}
+        self._due: dict[SetName, MemberSet] = {}
+        self._found: dict[SetName, MemberSet] = {}
+        self._histories: set[tuple[str, str]] = set()
+        self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
+        self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
+
+    def _is_mine(self, ledger_id: str) -> bool:
+        return self._only is None or ledger_id in self._only
+
+    # --- Ledger items -----------------------------------------------------------------------------
+    def take_ledger_items(self, items: Iterable[Item]) -> None:
+        """Entries and accounts; other kinds are passed over."""
+        for item in items:
+            pk = str(item["pk"])
+            try:
+                if pk[:2] == "E#":
+                    self._take_entry(entry_from_item(item), item)
+                elif pk[:2] == "A#":
+                    self._take_account(account_from_item(item))
+            except UNREADABLE as error:
+                self.findings.append(Finding("I3", pk, f"can't be read: {error!r}"))
+
+    def _take_entry(self, entry: LedgerEntry, item: Item) -> None:
+        if not self._is_mine(entry.ledger_id):
+            return
+        ledger = self._ledgers.get(entry.ledger_id)
+        if ledger is None:
+            detail = f"its ledger {entry.ledger_id} is not there"
+            self.findings.append(Finding("I3", f"entry {entry.id}", detail))
+            return
+        self.entries_count += 1
+        self.findings += audit_entry(entry)
+        self._chains.add(entry, chain_head(item) if entry.position == 1 else None)
+        self.tally.add(entry, ledger.utc_offset_minutes)
+        for document in entry_documents(entry):
+            self._due_document(document)
+        for document in group_documents(entry):
+            held = self._groups.get(document.id)
+            if held is None or document.version > held.version:
+                self._groups[document.id] = document
+        self._due_list_items(entry)
+
+    def _take_account(self, account: LedgerAccount) -> None:
+        if not self._is_mine(account.ledger_id):
+            return
+        if account.id != account_id(account.ledger_id, account.path):
+            detail = f"is not the id of {account.path}"
+            self.findings.append(Finding("I2", f"account {account.id}", detail))
+        self._accounts.add(account.id)
+        for document in account_documents(account):
+            self._due_document(document)
+
+    def _due_document(self, document: Document) -> None:
+        source = {**document.source, "record": orjson.loads(document.record)}
+        self._add(self._due, (document.routing, document.kind.value), document.id, [
+            document.version, source
+        ])  # fmt: skip
+
+    def _add(
+        self, sets: dict[SetName, MemberSet], name: SetName, member: str, content: object
+    ) -> None:
+        held = sets.get(name)
+        if held is None:
+            held = sets[name] = MemberSet(self._detailed)
+        held.add(member, orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+
+    def _due_list_items(self, entry: LedgerEntry) -> None:
+        schema = self._schemas.get(entry.ledger_id)
+        if schema is None:
+            return
+        if schema.entries_strong:
+            key = keys.strong_entry_listed(entry.ledger_id, entry.posted_ms, entry.id)
+            self._add(self._due, (entry.ledger_id, ENTRY_LIST), key.sk, None)
+        for line, line_id in zip(entry.lines, entry.line_ids(), strict=True):
+            account = account_id(entry.ledger_id, line.account_path)
+            if self.consistency_of(entry.ledger_id, line.account_path).lines:
+                key = keys.strong_line_listed(account, entry.posted_ms, line_id)
+                self._add(self._due, (account, LINE_LIST), key.sk, None)
+
+    def consistency_of(self, ledger_id: str, path: str) -> ConsistencyConfig:
+        """What the ledger's Schema keeps strongly consistent for an account; nothing without one."""
+        account = account_id(ledger_id, path)
+        known = self._consistency.get(account)
+        if known is None:
+            schema = self._schemas.get(ledger_id)
+            resolved = "" if schema is None else schema.chart.resolve(path)
+            known = NOT_STRONG if isinstance(resolved, str) else resolved.node.consistency
+            self._consistency[account] = known
+        return known
+
+    # --- Balances items ---------------------------------------------------------------------------
+    def take_balances_partition(self, pk: str, items: Sequence[Item]) -> None:
+        """All items of one partition of table `balances`."""
+        kind, _, owner = pk.partition("#")
+        if kind == "B":
+            self._take_account_balances(owner, items)
+        elif kind == "LE":
+            self._take_list(owner, ENTRY_LIST, items)
+        elif kind == "LL":
+            self._take_list(owner, LINE_LIST, items)
+        elif kind == "Q" and self._only is None:
+            detail = f"{len(items)} records put aside wait for `python -m indexer.quarantine`"
+            self.findings.append(Finding("I8", f"projector {owner}", detail))
+
+    def _take_account_balances(self, account: str, items: Sequence[Item]) -> None:
+        heads: dict[str, Item] = {}
+        months: dict[str, dict[int, Item]] = {}
+        for item in items:
+            kind, _, rest = str(item["sk"]).partition("#")
+            if kind == "H":
+                heads[rest] = item
+            elif kind == "M":
+                currency, _, month = rest.rpartition("#")
+                months.setdefault(currency, {})[int(month)] = item
+            elif kind in "ST":
+                scope = "own" if kind == "S" else "total"
+                self._strong[(account, rest, scope)] = strong_balance(item)
+        for currency in heads.keys() | months.keys():
+            expected = self.tally.balances.get((account, currency))
+            if expected is None and self._only is not None:
+                continue  # another ledger's
+            self._histories.add((account, currency))
+            self.findings += audit_history(
+                account, currency, expected, heads.get(currency), months.get(currency, {})
+            )
+
+    def _take_list(self, owner: str, name: str, items: Sequence[Item]) -> None:
+        for item in items:
+            self._add(self._found, (owner, name), str(item["sk"]), None)
+
+    # --- Documents --------------------------------------------------------------------------------
+    def take_document(self, kind: Kind, ledger_id: str, stored: StoredDocument) -> None:
+        """One document that stands in the live index of `kind` for a ledger."""
+        content = [stored.version, stored.source]
+        self._add(self._found, (ledger_id, kind.value), stored.id, content)
+
+    def take_count(self, kind: Kind, count: int) -> None:
+        """How many documents of a kind stand in all: more than the ledgers' belong to no ledger."""
+        held = [each for name, each in self._found.items() if name[1] == kind.value]
+        of_ledgers = sum(each.fingerprint.count for each in held)
+        if count != of_ledgers:
+            detail = f"{count} stand, {of_ledgers} belong to ledgers"
+            self.findings.append(Finding("I7", kind.value, detail))
+
+    # --- The end ----------------------------------------------------------------------------------
+    def close(self, *, documents: bool = True) -> list[Finding]:
+        """Judges what only shows once everything was read; gives all findings.
+
+        `documents`: whether documents were fed at all.
+        """
+        self.findings += self._chains.audit()
+        self._judge_histories()
+        self._judge_strong()
+        self._judge_accounts()
+        self.close_groups()
+        for name in sorted(self.differing(documents=documents)):
+            self.findings += self._judge_set(name)
+        return self.findings
+
+    def close_groups(self) -> None:
+        """No more entries come: of each group the first entry's document is the one that stands."""
+        groups, self._groups = self._groups, {}
+        for document in groups.values():
+            self._due_document(document)
+
+    def _judge_histories(self) -> None:
+        for (account, currency), expected in self.tally.balances.items():
+            if (account, currency) not in self._histories:
+                self.findings += audit_history(account, currency, expected, None, {})
+
+    def _judge_strong(self) -> None:
+        """What the Schema calls strong must be there and right; without a Schema, what is there."""
+        for (account, currency), expected in self.tally.balances.items():
+            strong = self.consistency_of(expected.ledger_id, expected.path)
+            schemaless = expected.ledger_id not in self._schemas
+            sums = expected.sums()
+            for scope, is_strong, due in (
+                ("own", strong.own_balance, sums.own),
+                ("total", strong.total_balance, sums.total),
+            ):
+                found = self._strong.get((account, currency, scope))
+                if not is_strong and not (schemaless and found is not None):
+                    continue
+                if (found or 0) != due:
+                    subject = f"{expected.path} ({account}) in {currency}"
+                    detail = f"strong {scope} balance is {found}; should be {due}"
+                    self.findings.append(Finding("I3/I4", subject, detail))
+        if self._only is not None:
+            return
+        for (account, currency, scope), found in self._strong.items():
+            if found and (account, currency) not in self.tally.balances:
+                detail = f"strong {scope} balance is {found}; no line is on the account"
+                subject = f"account {account} in {currency}"
+                self.findings.append(Finding("I3/I4", subject, detail))
+
+    def _judge_accounts(self) -> None:
+        for (account, _), expected in self.tally.balances.items():
+            if expected.ledger_id in self._schemas and account not in self._accounts:
+                detail = f"{expected.path} has lines and is not there"
+                self.findings.append(Finding("I3", f"account {account}", detail))
+                self._accounts.add(account)
+
+    def differing(self, *, documents: bool = True) -> set[SetName]:
+        """Sets of documents and list items that are not as they should be."""
+        names = set()
+        kinds = {kind.value for kind in Kind}
+        for name in self._due.keys() | self._found.keys():
+            due, found = self._due.get(name), self._found.get(name)
+            if name[1] in kinds:
+                if not documents:
+                    continue
+            elif due is None:
+                continue  # a list that isn't strong now may keep items of when it was
+            if (due.fingerprint if due else Fingerprint()) != (
+                found.fingerprint if found else Fingerprint()
+            ):
+                names.add(name)
+        return names
+
+    def _judge_set(self, name: SetName) -> list[Finding]:
+        owner, kind = name
+        subject = f"{kind} of {owner}"
+        due, found = self._due.get(name), self._found.get(name)
+        if not self._detailed:
+            counts = [0 if each is None else each.fingerprint.count for each in (found, due)]
+            return [Finding("I7", subject, f"{counts[0]} stand, {counts[1]} should; they differ")]
+        seen = {} if found is None or found.members is None else found.members
+        wanted = {} if due is None or due.members is None else due.members
+        findings = differences("I7", subject, seen, wanted)
+        for member in sorted(seen.keys() & wanted.keys()):
+            if seen[member] != wanted[member]:
+                findings.append(Finding("I7", subject, f"{member} has other contents"))
+        return findings
