@@ -179,6 +179,8 @@ class Roster:
             if not task.done():
                 continue
             del self._following[shard_id]
+            if task.cancelled():
+                continue  # the lease still has our name: it is taken anew
             end = task.result()
             if end is End.LOST:
                 follower.lease.lost = True

@@ -4,9 +4,9 @@
     balances items ─────────────────────┐
     documents ──────────────────────────┴► held against it ──► findings
 
-It only takes in what others read, so `verify` feeds it from the engines, page by page, and tests from the
-dumps of the twins. Sets of documents are compared by fingerprint, which takes no memory; for those that
-differ a second, detailed auditor names the members.
+It only takes in what others read, so `verify` feeds it from the engines, page by page, and tests
+from the dumps of the twins. Sets of documents are compared by fingerprint, which takes no memory;
+for those that differ a second, detailed auditor names the members.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,10 +59,11 @@ class MemberSet:
 
 
 class Auditor:
-    """One audit, of some ledgers or all. Feed it the ledger items first, then the rest, then `close`.
+    """One audit, of some ledgers or all. Feed it the ledger items first, then the rest, then
+    `close`.
 
-    `ledgers` and `schemas` (by ledger id) may be filled in while it is fed, before their entries come.
-    `detailed` names single documents and list items, and remembers every one of them.
+    `ledgers` and `schemas` (by ledger id) may be filled in while it is fed, before their entries
+    come. `detailed` names single documents and list items, and remembers every one of them.
     """
 
     def __init__(
@@ -163,7 +164,8 @@ class Auditor:
                 self._add(self._due, (account, LINE_LIST), key.sk, None)
 
     def consistency_of(self, ledger_id: str, path: str) -> ConsistencyConfig:
-        """What the ledger's Schema keeps strongly consistent for an account; nothing without one."""
+        """What the ledger's Schema keeps strongly consistent for an account; nothing without
+        one."""
         account = account_id(ledger_id, path)
         known = self._consistency.get(account)
         if known is None:

@@ -42,7 +42,8 @@ def entry(
     tags: Sequence[Tag] = (),
     groups: Sequence[Group] = (),
 ) -> LedgerEntry:
-    """An entry whose lines are (path, amount) or (path, amount, currency); the type is the root's."""
+    """An entry whose lines are (path, amount) or (path, amount, currency); the type is the
+    root's."""
     made = tuple(
         LedgerLine(at, line[0], TYPES[line[0].split("/")[0]], line[1], (*line, "USD")[2])
         for at, line in enumerate(lines)
@@ -82,7 +83,8 @@ def account(of: Ledger, path: str) -> LedgerAccount:
 
 
 async def stand(table: Table, *things: Ledger | LedgerEntry | LedgerAccount) -> None:
-    """Puts them into the `ledger` table as they are, in batches; entries replace older revisions."""
+    """Puts them into the `ledger` table as they are, in batches; entries replace older
+    revisions."""
     writes = [_write(thing) for thing in things]
     for at in range(0, len(writes), TRANSACT_ITEMS_MAX):
         batch = writes[at : at + TRANSACT_ITEMS_MAX]

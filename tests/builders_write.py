@@ -1,4 +1,5 @@
-"""Plans for tests of packing, settling and committing: small, with the strong balances they are told."""
+"""Plans for tests of packing, settling and committing: small, with the strong balances they are
+told."""
 
 from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import Bounds, LedgerEntry, LedgerLine

@@ -110,6 +110,13 @@ def codes(errors: list[GraphQLError] | Operation) -> list[str]:
     return [(error.extensions or {})["code"] for error in errors]
 
 
+def wire_headers(headers: dict[str, str]) -> dict[bytes, bytes]:
+    """Headers whose names are written with underscores, as bytes: the values may hold any."""
+    return {
+        name.replace("_", "-").encode(): value.encode("latin-1") for name, value in headers.items()
+    }
+
+
 class HeldClients:
     """API clients in a dict; counts how often one was looked up, and fails when told to."""
 
@@ -161,11 +168,11 @@ class HttpRig:
         self, document: str, variables: Any = None, *, client: ApiClient = ADMIN, **headers: str
     ) -> httpx.Response:
         """One GraphQL request. Header names are written with underscores."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = wire_headers(headers)
         return await self.http.post(
             "/graphql",
             json={"query": document, "variables": variables},
-            headers={"authorization": f"Bearer {self.token(client)}"} | named,
+            headers={b"authorization": f"Bearer {self.token(client)}".encode()} | named,
         )
 
     def counted(self, operation: str, outcome: str) -> int:

@@ -1,4 +1,5 @@
-"""The indexer over the in-memory twins, in virtual time: processes that start, stop, die and are judged."""
+"""The indexer over the in-memory twins, in virtual time: processes that start, stop, die and are
+judged."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

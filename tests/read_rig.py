@@ -370,6 +370,10 @@ class ReadRig(Seeds):
         )
         return Answer(answer.status_code, answer.json())
 
+    async def get(self, path: str) -> httpx.Response:
+        """A plain GET, without a token."""
+        return await self._http.get(path)
+
     @property
     def calls(self) -> dict[str, int]:
         """DynamoDB calls of the last request, by name."""

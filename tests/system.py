@@ -1,7 +1,7 @@
 """Fixtures that give tests the whole of Twofold as processes, seen from outside only.
 
-It is started once for a session, on free ports. Its Elasticsearch is the session's; its DynamoDB is its
-own, because DynamoDB Local slows with every record of a streamed table.
+It is started once for a session, on free ports. Its Elasticsearch is the session's; its DynamoDB is
+its own, because DynamoDB Local slows with every record of a streamed table.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,7 @@ from tests.engines import dynamodb
 
 
 @pytest.fixture(scope="session")
-def system(
-    tmp_path_factory: pytest.TempPathFactory, elasticsearch_url: str
-) -> Iterator[System]:
+def system(tmp_path_factory: pytest.TempPathFactory, elasticsearch_url: str) -> Iterator[System]:
     """The session's Twofold."""
     folder = tmp_path_factory.mktemp("system")
     with dynamodb(folder) as endpoint:

@@ -1,4 +1,5 @@
-"""The write tier's services on any table, with the guide's quickstart ledger: for tests below HTTP."""
+"""The write tier's services on any table, with the guide's quickstart ledger: for tests below
+HTTP."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,5 @@
-"""The write tier's composition root: settings, engines, committer and resolvers become one HTTP service.
+"""The write tier's composition root: settings, engines, committer and resolvers become one HTTP
+service.
 
     settings ─► DynamoTable ─► Catalog, Committer ─► WriteServices ─┐
                 StoredClients ─► TokenAuthenticator, TokenEndpoint ─┼─► create_service ─► uvicorn on uvloop
@@ -45,7 +46,8 @@ def make_write_services(
     process_id: str,
     rng: Random,
 ) -> WriteServices:
-    """What mutations work with. `process_id` (at most 16 characters) is no other process's; call it in the loop."""
+    """What mutations work with. `process_id` (at most 16 characters) is no other process's; call it
+    in the loop."""
     catalog = Catalog(table, clock)
     numbers = count(1)
 
@@ -104,7 +106,8 @@ def compose(
 
 
 async def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, then answers what is being answered, commits what waits, and closes."""
+    """Serves until SIGTERM or SIGINT, then answers what is being answered, commits what waits, and
+    closes."""
     clock, metrics = SystemClock(), Metrics()
     async with open_table(settings, clock=clock, metrics=StoreMeter(metrics)) as table:
         index = ElasticIndex(settings)

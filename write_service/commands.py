@@ -1,4 +1,5 @@
-"""What the write tier is asked to do: validated inputs, in the imperative, without any I/O object."""
+"""What the write tier is asked to do: validated inputs, in the imperative, without any I/O
+object."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,8 @@ class LedgerMatch:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeLine:
-    """One line given at runtime, for an entry type that defines none, or an entry without a type."""
+    """One line given at runtime, for an entry type that defines none, or an entry without a
+    type."""
 
     account_path: str
     amount: int | None

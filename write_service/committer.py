@@ -4,10 +4,11 @@
                        ▲                                                          │                      │
                        └──────────────── left over, to be tried again ────────────┴──────────────────────┘
 
-aiodataloader batches what is asked in one tick; requests on a server seldom share a tick. So only its queue
-and futures are used, and the dispatch is replaced: members that arrive while earlier batches are in flight
-form the next one. Two batches in flight never touch the same strong balance, so a hot account's limit is
-batches a second, not entries, and the process never conflicts with itself.
+aiodataloader batches what is asked in one tick; requests on a server seldom share a tick. So only
+its queue and futures are used, and the dispatch is replaced: members that arrive while earlier
+batches are in flight form the next one. Two batches in flight never touch the same strong balance,
+so a hot account's limit is batches a second, not entries, and the process never conflicts with
+itself.
 
 A batch is shielded from its callers: a caller that goes away doesn't undo what others wait for.
 """
@@ -70,8 +71,8 @@ class _Waiting:
 class Committer(DataLoader[Member, Outcome]):
     """One for each process; build it inside the running loop.
 
-    `new_token()` gives a fresh ClientRequestToken (unique among all processes, at most 36 characters);
-    `jitter()` a number in [0, 1) that spreads retries.
+    `new_token()` gives a fresh ClientRequestToken (unique among all processes, at most 36
+    characters); `jitter()` a number in [0, 1) that spreads retries.
     """
 
     cache = False
@@ -153,7 +154,8 @@ class Committer(DataLoader[Member, Outcome]):
             self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Starts batches while slots are free and members are waiting that don't touch a busy balance."""
+        """Starts batches while slots are free and members are waiting that don't touch a busy
+        balance."""
         self._flush_planned = False
         self._recorder.queue_depth(len(self._waiting))
         while self._waiting and len(self._batches) < self._slots:
@@ -171,7 +173,8 @@ class Committer(DataLoader[Member, Outcome]):
         self._plan_flush()
 
     def _take(self) -> list[_Waiting]:
-        """Members for one batch, in order; one that shares a balance with a skipped one waits too."""
+        """Members for one batch, in order; one that shares a balance with a skipped one waits
+        too."""
         taken: list[_Waiting] = []
         left: list[_Waiting] = []
         blocked = set(self._busy)
@@ -254,8 +257,8 @@ class Committer(DataLoader[Member, Outcome]):
         exact: Mapping[BalanceKey, int],
         mine: set[_Waiting],
     ) -> tuple[list[_Waiting], CommitBatch]:
-        """The next batch with its members' callers. What doesn't fit goes first in the queue, and with it
-        the contingent ones, which may hang on it."""
+        """The next batch with its members' callers. What doesn't fit goes first in the queue, and
+        with it the contingent ones, which may hang on it."""
         by_member = {id(waiting.member): waiting for waiting in going}
         batch, left = pack_batch(
             [waiting.member for waiting in going],
@@ -293,7 +296,8 @@ class Committer(DataLoader[Member, Outcome]):
         return self._catalog.known_account(account_id) is not None
 
     async def _refuse_misfits(self, taken: list[_Waiting], mine: set[_Waiting]) -> None:
-        """One read for the accounts that this process hasn't seen; members that don't fit them are refused."""
+        """One read for the accounts that this process hasn't seen; members that don't fit them are
+        refused."""
         unknown: dict[str, LedgerAccount] = {}
         for waiting in taken:
             for plan in waiting.member.plans:

@@ -1,8 +1,9 @@
 """Pydantic mirrors of the GraphQL inputs that mutations take, and their way into commands.
 
-GraphQL has coerced the scalars already: amounts are integers of minor units, instants are milliseconds since
-the epoch, SafeStrings are safe. What is checked here is what GraphQL's types can't say: lengths, which members
-go together. A check that fails raises RejectionError with the member's path in the request.
+GraphQL has coerced the scalars already: amounts are integers of minor units, instants are
+milliseconds since the epoch, SafeStrings are safe. What is checked here is what GraphQL's types
+can't say: lengths, which members go together. A check that fails raises RejectionError with the
+member's path in the request.
 """
 
 from collections.abc import Iterable
@@ -211,7 +212,8 @@ def _condition(where: str, condition: LedgerEntryConditionInput) -> RuntimeCondi
                 detail = f"{place} has eq beside gte or lte; eq excludes them"
                 raise refuse("invalid_condition", path=path, detail=detail)
             limits = Bounds(bounds.eq, bounds.gte, bounds.lte)
-            found.append(EntryCondition(path, currency or "", when, scope, limits))  # type: ignore[arg-type]
+            # type: ignore[arg-type]
+            found.append(EntryCondition(path, currency or "", when, scope, limits))
     if not found:
         detail = "it needs a precondition or a postcondition with a balance"
         raise refuse("invalid_condition", path=path, detail=detail)

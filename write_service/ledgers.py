@@ -1,7 +1,8 @@
-"""createLedger, updateLedger, instantiateLedgerAccount, and the move of ledgers to a new Schema version.
+"""createLedger, updateLedger, instantiateLedgerAccount, and the move of ledgers to a new Schema
+version.
 
-A ledger's static accounts are written before (or with) the head that shows them, so a ledger is never seen
-on a version whose accounts don't stand yet.
+A ledger's static accounts are written before (or with) the head that shows them, so a ledger is
+never seen on a version whose accounts don't stand yet.
 """
 
 from collections.abc import Sequence
@@ -105,7 +106,8 @@ async def _schema_version(services: WriteServices, command: CreateLedger) -> int
 async def _open_ledger(
     services: WriteServices, ledger: Ledger, generation: int, guard: Guard
 ) -> bool:
-    """Writes the accounts, then with the last of them the ledger itself; False when another was first."""
+    """Writes the accounts, then with the last of them the ledger itself; False when another was
+    first."""
     accounts: list[LedgerAccount] = []
     if ledger.schema_key is not None:
         accounts = static_accounts(await services.prefetcher.view(ledger), ledger.created_ms)
@@ -187,7 +189,7 @@ async def _replace_head(services: WriteServices, changed: Ledger) -> bool:
     return isinstance(answer, Transacted)
 
 
-# --- Moving to a new Schema version -----------------------------------------------------------------
+# --- Moving to a new Schema version ---------------------------------------------------------------
 async def move_ledgers(services: WriteServices, workspace_id: str, head: SchemaHead) -> None:
     """Moves every ledger of the Schema that is on an older version to `head.version`."""
     partition = keys.schema_ledgers(workspace_id, head.key)
@@ -220,7 +222,7 @@ async def _move_ledger(services: WriteServices, ledger_id: str, version: int) ->
     raise Overloaded(f"others keep changing the Ledger {ledger_id}")
 
 
-# --- Template instances -----------------------------------------------------------------------------
+# --- Template instances ---------------------------------------------------------------------------
 async def instantiate_account(
     services: WriteServices,
     workspace_id: str,
@@ -228,7 +230,8 @@ async def instantiate_account(
     path: str,
     parameters: dict[str, Any],
 ) -> LedgerAccount | Rejection:
-    """The template instance at `path`, with its templated ancestors; one that stands is returned as it is."""
+    """The template instance at `path`, with its templated ancestors; one that stands is returned as
+    it is."""
     try:
         ledger = await services.prefetcher.ledger(workspace_id, match, "ledger")
         view = await services.prefetcher.view(ledger)

@@ -1,16 +1,17 @@
 """Answer of a batch -> what is known now, and what becomes of each member. Pure.
 
-DynamoDB cancels a batch as a whole and says of each write whether it was to blame. `settle` reads that:
+DynamoDB cancels a batch as a whole and says of each write whether it was to blame. `settle` reads
+that:
 
     the batch's own mark stands on an entry   an earlier sending was committed, its answer was lost
     an entry stands with another mark         that plan is a replay
     a balance's guard failed                  the balance is known now
     another transaction held an item          contended: all go again, after a pause
 
-`judge` then takes the members in order on the balances that are known. A refusal that was judged behind an
-earlier member which moves the same balance holds only if that member is then committed on exactly the balance
-found: it is contingent on the next batch, which pins that balance. Each round adds a balance to what is
-known, so the rounds end as soon as nobody else moves them.
+`judge` then takes the members in order on the balances that are known. A refusal that was judged
+behind an earlier member which moves the same balance holds only if that member is then committed on
+exactly the balance found: it is contingent on the next batch, which pins that balance. Each round
+adds a balance to what is known, so the rounds end as soon as nobody else moves them.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -168,8 +169,8 @@ def judge_member(
 ) -> tuple[list[tuple[int, Rejection]], set[BalanceKey], dict[BalanceKey, int]]:
     """Judges the plans of a member, in order, on the balances that are known.
 
-    Returns what fails (by place among the plans), the balances it failed on, and the known balances after
-    the member. A balance that isn't in `balances` was not found wanting and is not judged.
+    Returns what fails (by place among the plans), the balances it failed on, and the known balances
+    after the member. A balance that isn't in `balances` was not found wanting and is not judged.
     """
     blamed: list[tuple[int, Rejection]] = []
     failed_keys: set[BalanceKey] = set()

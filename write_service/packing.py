@@ -4,10 +4,10 @@
     member  entry Y: account A +50                     ├─► put X, put Y, A: add 20 if 30 <= A
     (order kept)                                       ┘
 
-All deltas of one strong balance become one update: their sum, guarded by the tightest condition that the
-entries need in their order. With P the sum before an entry and d its own delta, a precondition low <= b + P
-is a bound low - P on the balance b that the batch finds, a postcondition one of low - P - d, and every
-intermediate balance is kept within Int96 the same way.
+All deltas of one strong balance become one update: their sum, guarded by the tightest condition
+that the entries need in their order. With P the sum before an entry and d its own delta, a
+precondition low <= b + P is a bound low - P on the balance b that the batch finds, a postcondition
+one of low - P - d, and every intermediate balance is kept within Int96 the same way.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,7 +37,8 @@ class _Running:
 
 @dataclass(frozen=True, slots=True)
 class CommitBatch:
-    """One TransactWriteItems. `entries`, `accounts` and `balances` say what each write is for, by place."""
+    """One TransactWriteItems. `entries`, `accounts` and `balances` say what each write is for, by
+    place."""
 
     token: str
     members: tuple[Member, ...]
@@ -89,7 +90,8 @@ class Packing:
         return True
 
     def _moved(self, member: Member) -> dict[BalanceKey, _Running] | None:
-        """The member's strong balances after it; None if no balance found could satisfy all so far."""
+        """The member's strong balances after it; None if no balance found could satisfy all so
+        far."""
         moved: dict[BalanceKey, _Running] = {}
         self._walk(member, moved)
         if any(running.low > running.high for running in moved.values()):
@@ -147,9 +149,9 @@ def pack_batch(
 ) -> tuple[CommitBatch, list[Member]]:
     """One batch of as many members as fit, in order, and those that are left over, in order.
 
-    `is_known(account id)` tells accounts that need not be created. `exact` pins balances to a value that
-    the batch must find. A member is left over too when it shares a balance with one left over before it,
-    or when its conditions contradict those of an earlier member.
+    `is_known(account id)` tells accounts that need not be created. `exact` pins balances to a value
+    that the batch must find. A member is left over too when it shares a balance with one left over
+    before it, or when its conditions contradict those of an earlier member.
     """
     packing = _empty(is_known, exact or {})
     left: list[Member] = []
@@ -205,7 +207,8 @@ def account_write(account: LedgerAccount) -> Update:
 
 
 def items_needed(plans: Sequence[EntryPlan]) -> int:
-    """How many items an atomic member writes at most: entries, list items, accounts and balances."""
+    """How many items an atomic member writes at most: entries, list items, accounts and
+    balances."""
     balances: set[BalanceKey] = set()
     accounts: set[str] = set()
     count = 0

@@ -1,4 +1,5 @@
-"""What planning hands to committing: entries ready to be written, with the strong balances they move."""
+"""What planning hands to committing: entries ready to be written, with the strong balances they
+move."""
 
 from dataclasses import dataclass
 

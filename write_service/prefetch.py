@@ -1,4 +1,5 @@
-"""The reads that planning needs, all before it: the ledger's head, its Schema, accounts named by id.
+"""The reads that planning needs, all before it: the ledger's head, its Schema, accounts named by
+id.
 
 A warm post finds all of it in the process and reads nothing.
 """
@@ -27,7 +28,8 @@ def described(match: LedgerMatch) -> str:
 
 
 class Prefetcher:
-    """Loads what a command's planning needs; remembers a view for each ledger and Schema version."""
+    """Loads what a command's planning needs; remembers a view for each ledger and Schema
+    version."""
 
     def __init__(self, table: Table, catalog: Catalog) -> None:
         self._table = table
@@ -70,7 +72,8 @@ class Prefetcher:
         return view
 
     async def learn_accounts(self, account_ids: Iterable[str]) -> None:
-        """Reads the accounts that the process doesn't know: one BatchGetItem, none when all are known."""
+        """Reads the accounts that the process doesn't know: one BatchGetItem, none when all are
+        known."""
         unknown = [each for each in account_ids if self._catalog.known_account(each) is None]
         if unknown:
             items = await self._table.get_many(
@@ -81,7 +84,8 @@ class Prefetcher:
                     self._catalog.learn_account(account_from_item(item))
 
     async def path_of(self, ledger: Ledger, account_id: str) -> str:
-        """The path of an account named by id. Raises RejectionError when the ledger has none such."""
+        """The path of an account named by id. Raises RejectionError when the ledger has none
+        such."""
         await self.learn_accounts([account_id])
         account = self._catalog.known_account(account_id)
         if account is None or account.ledger_id != ledger.id:
@@ -93,7 +97,8 @@ class Prefetcher:
         return account.path
 
     async def learn_currencies(self, command: AddLedgerEntry, view: LedgerView) -> None:
-        """Accounts whose currency isn't fixed by the Schema keep the one they were created with: read it.
+        """Accounts whose currency isn't fixed by the Schema keep the one they were created with:
+        read it.
 
         Needed for lines and conditions given at runtime, which bring no parameters along.
         """

@@ -1,4 +1,5 @@
-"""storeSchema: validate, compare with the version before, store the next one, move the ledgers to it."""
+"""storeSchema: validate, compare with the version before, store the next one, move the ledgers to
+it."""
 
 from hashlib import blake2b
 from typing import Any
@@ -43,8 +44,8 @@ async def store_schema(
 ) -> SchemaHead | Rejection:
     """Stores the Schema as its next version; an unchanged one makes none.
 
-    Ledgers of the Schema are on the new version when this returns. Raises Overloaded when others keep
-    storing the same Schema.
+    Ledgers of the Schema are on the new version when this returns. Raises Overloaded when others
+    keep storing the same Schema.
     """
     checked = check_schema(json)
     if isinstance(checked, Rejection):

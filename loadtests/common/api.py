@@ -70,6 +70,8 @@ class Api:
         """The result member of a mutation with one root field; Refused when it is an error member."""
         (result,) = self.execute(document, variables).values()
         if "code" in result:
-            raise Refused(f"{result['code']}: {result['message']} {result.get('errors', '')}"[:1000])
+            raise Refused(
+                f"{result['code']}: {result['message']} {result.get('errors', '')}"[:1000]
+            )
         assert isinstance(result, dict)
         return result

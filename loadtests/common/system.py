@@ -81,4 +81,3 @@ def running_system(home: Path, settings: Mapping[str, str] | None = None) -> Ite
         yield system.begin()
     finally:
         system.stop()
-

@@ -93,6 +93,7 @@ def create_service(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=_with_forwarder(lifespan, forwarder),
         routes=[
             Route(GRAPHQL_PATH, graphql),

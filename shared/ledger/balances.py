@@ -32,7 +32,8 @@ class HistoryKey(NamedTuple):
 
 @dataclass(slots=True)
 class HistoryDelta:
-    """What a set of lines adds to one history: sums by month (yyyymm) and by (month, hour of it)."""
+    """What a set of lines adds to one history: sums by month (yyyymm) and by (month, hour of
+    it)."""
 
     own: int
     child: int
@@ -43,7 +44,8 @@ class HistoryDelta:
 def history_deltas(
     entries: Iterable[LedgerEntry], utc_offset_minutes: int
 ) -> dict[HistoryKey, HistoryDelta]:
-    """Sums the lines of `entries` (of one ledger) into the histories of their accounts and ancestors.
+    """Sums the lines of `entries` (of one ledger) into the histories of their accounts and
+    ancestors.
 
     A line counts as `own` for its account and as `child` for each ancestor.
     """

@@ -11,7 +11,8 @@ Group = tuple[str, str]  # key, value
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One posting: `amount` minor units on one account, signed so that positive raises its balance."""
+    """One posting: `amount` minor units on one account, signed so that positive raises its
+    balance."""
 
     index: int
     account_path: str

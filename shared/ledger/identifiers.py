@@ -1,7 +1,7 @@
 """Ids are derived, not looked up: each is a digest of what makes its thing unique.
 
-An id is 32 lower-case hexadecimal digits (128 bits of BLAKE2b), so it holds no `/`, `#` or `:`. A line's
-id is its entry's, a dash and the line's place in the entry.
+An id is 32 lower-case hexadecimal digits (128 bits of BLAKE2b), so it holds no `/`, `#` or `:`. A
+line's id is its entry's, a dash and the line's place in the entry.
 
     ledger         workspace, ik, generation (an ik freed by a deletion makes a new ledger)
     ledger entry   ledger id, ik, position in the ik's reversal chain (from 1)

@@ -6,7 +6,8 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One ledger. `utc_offset_minutes` is fixed at creation and moves the bounds of hours and months."""
+    """One ledger. `utc_offset_minutes` is fixed at creation and moves the bounds of hours and
+    months."""
 
     id: str
     workspace_id: str

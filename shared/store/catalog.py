@@ -4,8 +4,8 @@
     Schema version   immutable: compiled once, kept while there is room
     known accounts   an account that was seen to exist goes on existing: kept while there is room
 
-Nothing here is true by itself: every process may forget it at any moment. Reads of one thing that are
-asked at the same time are one read.
+Nothing here is true by itself: every process may forget it at any moment. Reads of one thing that
+are asked at the same time are one read.
 """
 
 import asyncio
@@ -55,7 +55,8 @@ class Catalog:
         return held[0]
 
     async def ledger_by_ik(self, workspace_id: str, ik: str) -> Ledger | None:
-        """The live ledger of `ik`: no read while fresh, else one BatchGetItem (two GetItems when cold)."""
+        """The live ledger of `ik`: no read while fresh, else one BatchGetItem (two GetItems when
+        cold)."""
         ledger = self.fresh_ledger(workspace_id, ik)
         if ledger is not None:
             return ledger
@@ -71,7 +72,8 @@ class Catalog:
         return ledger if ledger is not None and ledger.workspace_id == workspace_id else None
 
     async def utc_offset_minutes(self, ledger_id: str) -> int | None:
-        """The ledger's offset, which never changes: no read once known, also of a deleted ledger."""
+        """The ledger's offset, which never changes: no read once known, also of a deleted
+        ledger."""
         held = self._ledgers.get(ledger_id)
         if held is not None:
             return held[0].utc_offset_minutes
@@ -112,7 +114,8 @@ class Catalog:
         return ledger
 
     def forget_ledger(self, ledger_id: str) -> None:
-        """The next question about this ledger reads it: for the process that has just changed it."""
+        """The next question about this ledger reads it: for the process that has just changed
+        it."""
         self._ledgers.pop(ledger_id, None)
 
     # --- Schemas ----------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
-"""Value <-> item. What guards and other items need stands in attributes of its own; the rest is one JSON body.
+"""Value <-> item. What guards and other items need stands in attributes of its own; the rest is one
+JSON body.
 
 b body (JSON)   w workspace   l ledger   r revision   a attempt: token of the batch that wrote an entry
 h head: the newest position of an ik's reversal chain (on position 1)   v a balance
-c currency of an account (`*` when multi): guarded, so that no two posts give an instance two currencies
+c currency of an account (`*` when multi): guarded, so that no two posts give an instance two
+currencies
 """
 
 from typing import Any
@@ -44,7 +46,8 @@ def _body(item: Item) -> Any:
 
 # --- Entries --------------------------------------------------------------------------------------
 def entry_item(entry: LedgerEntry, attempt: str) -> Item:
-    """The whole entry; `attempt` marks the batch that writes it, so that a lost answer can be told."""
+    """The whole entry; `attempt` marks the batch that writes it, so that a lost answer can be
+    told."""
     assert entry.lines
     item: Item = {
         "pk": f"E#{entry.id}",
@@ -209,7 +212,7 @@ def schema_version_from_item(item: Item) -> SchemaVersion:
     return SchemaVersion(body["w"], body["k"], body["v"], body["d"], body["j"])
 
 
-# --- Workspaces, strong balances, list references ---------------------------------------------------
+# --- Workspaces, strong balances, list references -------------------------------------------------
 def workspace_item(workspace: Workspace) -> Item:
     return _item(keys.workspace(workspace.id), {"i": workspace.id, "n": workspace.name})
 

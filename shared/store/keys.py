@@ -1,6 +1,7 @@
 """Every partition and sort key, spelled once, with the access that it serves.
 
-`#` separates the parts: no id, ik, key or currency key can hold it (SafeString). Table `ledger` (streamed):
+`#` separates the parts: no id, ik, key or currency key can hold it (SafeString). Table `ledger`
+(streamed):
 
     E#<entry id>                  .            one entry, whole                       by id, by ik (derived id)
     A#<account id>                .            one account                            by id, by path (derived id)
@@ -27,7 +28,8 @@ Table `balances` (not streamed; derived, or running sums):
     K#<projector>                 <shard id>              lease and checkpoint
     Q#<projector>                 <sequence>              a record put aside (quarantine)
 
-Attributes of the history's items: shared/ledger/history.py. Of leases and checkpoints: indexer/leases.py.
+Attributes of the history's items: shared/ledger/history.py. Of leases and checkpoints:
+indexer/leases.py.
 """
 
 from shared.ledger.positions import POSTED_MS_MAX as POSTED_MS_MAX

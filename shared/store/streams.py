@@ -8,7 +8,8 @@ from shared.store.table import Item
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One shard; a child is read after its parent is read to the end. `closed`: no record will be added."""
+    """One shard; a child is read after its parent is read to the end. `closed`: no record will be
+    added."""
 
     id: str
     parent_id: str | None
@@ -44,7 +45,8 @@ class Stream(Protocol):
         ...
 
     async def iterator(self, shard_id: str, *, after: str | None) -> str:
-        """An iterator right after sequence `after`, or at the oldest record (TRIM_HORIZON) for None."""
+        """An iterator right after sequence `after`, or at the oldest record (TRIM_HORIZON) for
+        None."""
         ...
 
     async def read(self, iterator: str, *, limit: int) -> StreamBatch:

@@ -1,8 +1,8 @@
 """The Table port: everything that Twofold asks of DynamoDB, and what comes back.
 
-Items are flat dicts of attribute name to str, int or bytes; what is nested travels as one JSON string.
-Writes are values, guards are values: the driver (`dynamo.py`) turns them into expressions, the in-memory
-twin (`shared/testing/memory.py`) evaluates them, one contract suite holds both equal.
+Items are flat dicts of attribute name to str, int or bytes; what is nested travels as one JSON
+string. Writes are values, guards are values: the driver (`dynamo.py`) turns them into expressions,
+the in-memory twin (`shared/testing/memory.py`) evaluates them, one contract suite holds both equal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ Item = dict[str, Value]
 
 
 class TableName(StrEnum):
-    """The two tables: what is true (streamed) and what is derived or a running sum (not streamed)."""
+    """The two tables: what is true (streamed) and what is derived or a running sum (not
+    streamed)."""
 
     LEDGER = "ledger"
     BALANCES = "balances"
@@ -96,7 +97,8 @@ class Put:
 class Update:
     """Changes single attributes, creating the item if there is none.
 
-    `add` adds to numbers (missing counts as 0), `set` overwrites, `set_if_absent` keeps what stands.
+    `add` adds to numbers (missing counts as 0), `set` overwrites, `set_if_absent` keeps what
+    stands.
     """
 
     key: Key
@@ -181,8 +183,8 @@ class QueryPage:
 class Table(Protocol):
     """Both tables behind one port.
 
-    Raises StoreUnavailable (nothing written), StoreTimeout (a write whose fate is unknown after bounded
-    sendings with the same token) and StoreRefused (our mistake).
+    Raises StoreUnavailable (nothing written), StoreTimeout (a write whose fate is unknown after
+    bounded sendings with the same token) and StoreRefused (our mistake).
     """
 
     async def get_many(self, keys: Sequence[Key], *, consistent: bool = False) -> list[Item | None]:
@@ -206,7 +208,8 @@ class Table(Protocol):
         forward: bool = True,
         consistent: bool = False,
     ) -> QueryPage:
-        """One Query on a partition: sort keys that begin with `prefix`, or lie in [low, high], past `after`.
+        """One Query on a partition: sort keys that begin with `prefix`, or lie in [low, high], past
+        `after`.
 
         At most one of `prefix` and `low`/`high` is given. `after` is a sort key, exclusive.
         """

@@ -1,4 +1,5 @@
-"""LedgerModel: the single-threaded oracle. It keeps a list of entries and answers everything by adding up.
+"""LedgerModel: the single-threaded oracle. It keeps a list of entries and answers everything by
+adding up.
 
 It shares no code with planning, packing or the projections: only the values that come in and out.
 """
@@ -81,7 +82,8 @@ class LedgerModel:
         )
 
     def post(self, asked: Iterable[ModelEntry]) -> frozenset[str]:
-        """All entries or none: the reasons against the first that is refused, none when all are posted.
+        """All entries or none: the reasons against the first that is refused, none when all are
+        posted.
 
         Reasons are `unbalanced`, `condition` and `overflow`. Replays count as posted.
         """

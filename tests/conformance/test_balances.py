@@ -49,16 +49,26 @@ async def post_history(client: Any, ledger: str, seed: int) -> Books:
         at = hour("2023-01-01T00") + timedelta(minutes=rng.randrange(2 * 365 * 24 * 60))
         user = USERS[number % 2]
         await deposit(
-            client, ledger, books, f"d{number}", user, 1_000 + rng.randrange(9_000),
-            rng.randrange(99), at,
+            client,
+            ledger,
+            books,
+            f"d{number}",
+            user,
+            1_000 + rng.randrange(9_000),
+            rng.randrange(99),
+            at,
         )
     for number in range(20):
         at = hour("2023-01-01T00") + timedelta(minutes=rng.randrange(2 * 365 * 24 * 60))
-        await hold(client, ledger, books, f"h{number}", USERS[number % 2], 1 + rng.randrange(300), at)
+        await hold(
+            client, ledger, books, f"h{number}", USERS[number % 2], 1 + rng.randrange(300), at
+        )
     return books
 
 
-async def balances_by_path(client: Any, ledger: str, **more: Any) -> dict[str, tuple[str, str, str]]:
+async def balances_by_path(
+    client: Any, ledger: str, **more: Any
+) -> dict[str, tuple[str, str, str]]:
     """Path -> own, child and total balance, by the official list of balances."""
     query = await client.list_ledger_account_balances(
         ledger, balance_currency=CurrencyMatchInput(code="USD"), first=50, **more
@@ -141,7 +151,9 @@ async def test_changes_over_a_period_are_the_sums_of_its_lines(client: Any, ledg
     ]
     for path in ("assets/bank", "liabilities", "liabilities/users:ann", "income/fees"):
         for period, start, end in periods:
-            found = (await ask(client, CHANGES, ik=ledger, path=path, period=period))["ledgerAccount"]
+            found = (await ask(client, CHANGES, ik=ledger, path=path, period=period))[
+                "ledgerAccount"
+            ]
             change = books.change(path, start, end)
             own = books.own(path, before=end) - books.own(path, before=start)
             assert found["balanceChange"] == str(change), (path, period)
@@ -196,9 +208,7 @@ async def test_every_currency_has_its_own_balance(client: Any, ledger: str) -> N
         for code in ("EUR", "JPY", "BTC")
     }
     assert await read("2024-05-04") == {"own": until, "below": until, "all": until}
-    euros = await total(
-        client, ledger, "assets", balance_currency=CurrencyMatchInput(code="EUR")
-    )
+    euros = await total(client, ledger, "assets", balance_currency=CurrencyMatchInput(code="EUR"))
     assert euros == sums["EUR"]
 
 
@@ -212,7 +222,9 @@ async def test_strong_balance_shows_a_post_at_once(client: Any, ledger: str) -> 
     books = Books()
     path = "liabilities/users:ann/available"
     for number in range(5):
-        await deposit(client, ledger, books, f"d{number}", "ann", 7 + number, 1, hour("2024-01-01T00"))
+        await deposit(
+            client, ledger, books, f"d{number}", "ann", 7 + number, 1, hour("2024-01-01T00")
+        )
         found = await ask(client, query, ik=ledger, path=path)
         sum_now = str(books.own(path))
         assert found["ledgerAccount"] == {"own": sum_now, "asIs": sum_now}

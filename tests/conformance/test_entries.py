@@ -71,9 +71,7 @@ async def strong_balance(client: Any, ledger: str, path: str) -> str:
 
 
 async def test_typed_entry_gets_its_lines_from_the_schema(client: Any, ledger: str) -> None:
-    result = await deposit(
-        client, ledger, Books(), "d1", "ann", 10_000, 150, hour("2024-03-05T07")
-    )
+    result = await deposit(client, ledger, Books(), "d1", "ann", 10_000, 150, hour("2024-03-05T07"))
     assert result.is_ik_replay is False
     assert (result.entry.type_, result.entry.ik) == ("deposit", "d1")
     assert result.entry.posted == "2024-03-05T07:00:00.000Z"

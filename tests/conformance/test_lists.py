@@ -210,7 +210,10 @@ async def test_accounts_are_filtered_by_path_and_type(client: Any, ledger: str) 
     users = ["liabilities/users:ann", ANN, "liabilities/users:ann/pending"]
     users += ["liabilities/users:bob", "liabilities/users:bob/available"]
     await eventually(lambda: paths({"path": {"matches": "liabilities/users:*"}}), sorted(users))
-    assert await paths({"path": {"matches": "liabilities/users:*/available"}}) == [users[1], users[4]]
+    assert await paths({"path": {"matches": "liabilities/users:*/available"}}) == [
+        users[1],
+        users[4],
+    ]
     assert await paths({"type": {"equalTo": "income"}}) == ["income", "income/fees"]
     assert await paths({"path": {"equalTo": ANN}}) == [ANN]
     assert await paths({"path": {"in": [ANN, "expense"]}}) == ["expense", ANN]

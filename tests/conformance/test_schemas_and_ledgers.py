@@ -134,7 +134,7 @@ async def test_only_the_name_of_a_ledger_changes(client: Any, ledger: str) -> No
 
 async def test_ledger_that_is_not_there_is_null_and_can_not_be_changed(client: Any) -> None:
     assert (await client.get_ledger("no-such-ledger")).ledger is None
-    refused = (await client.update_ledger("no-such-ledger", UpdateLedgerInput(name="New")))
+    refused = await client.update_ledger("no-such-ledger", UpdateLedgerInput(name="New"))
     assert refused.update_ledger.typename__ == "BadRequestError"
     assert refused.update_ledger.code == "ledger_not_found"
 

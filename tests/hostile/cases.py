@@ -1,6 +1,7 @@
 """What a hostile case is: a request that must be refused, and how.
 
-A case is made of values, so that a failure prints what was sent. What differs between runs (ids, tokens,
+A case is made of values, so that a failure prints what was sent. What differs between runs (ids,
+tokens,
 cursors) is filled in from the world at the last moment: `{{ledger_id}}` in a request is the world's
 `ledger_id`.
 """
@@ -8,13 +9,15 @@ cursors) is filled in from the world at the last moment: `{{ledger_id}}` in a re
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 GRAPHQL_PATH = "/graphql"
 TOKEN_PATH = "/oauth2/token"
 JSON_TYPE = "application/json"
 
-# Codes of the API's table (shared.ledger.rejections) and of the layers before it (shared.graphql.codes).
+# Codes of the API's table (shared.ledger.rejections) and of the layers before it
+# (shared.graphql.codes).
 BAD_INPUT = "bad_user_input"
 SYNTAX = "syntax_error"
 INVALID = "validation_failed"
@@ -75,8 +78,10 @@ class Request:
 class Case:
     """A request and the refusal that it must get.
 
-    `code` is looked for in `errors[].extensions.code` and in the union members of `data`; empty: none is
-    documented. `data`: what the answer's data must be instead of an error (a lookup that finds nothing).
+    `code` is looked for in `errors[].extensions.code` and in the union members of `data`; empty:
+    none is
+    documented. `data`: what the answer's data must be instead of an error (a lookup that finds
+    nothing).
     """
 
     name: str
@@ -133,7 +138,8 @@ def graphql_case(
     return Case(name, build, code, data=data)
 
 
-# --- Posting ------------------------------------------------------------------------------------------
+# --- Posting
+# ------------------------------------------------------------------------------------------
 POST = """mutation post($ik: SafeString!, $entry: LedgerEntryInput!) {
   addLedgerEntry(ik: $ik, entry: $entry) {
     __typename
@@ -160,9 +166,15 @@ def entry(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not ABSENT}
 
 
-def post_case(name: str, code: str, *, ik: Any = "hostile", **changes: Any) -> Case:
+def own_ik(name: str) -> str:
+    """An ik that no other case has: one that is posted by mistake must not make others replays."""
+    return blake2b(name.encode(), digest_size=8).hexdigest()
+
+
+def post_case(name: str, code: str, *, ik: Any = ABSENT, **changes: Any) -> Case:
     """addLedgerEntry of an otherwise good entry."""
-    return graphql_case(name, POST, {"ik": ik, "entry": entry(**changes)}, code)
+    given = own_ik(name) if ik is ABSENT else ik
+    return graphql_case(name, POST, {"ik": given, "entry": entry(**changes)}, code)
 
 
 def parameter_case(name: str, code: str, **parameters: Any) -> Case:

@@ -127,8 +127,16 @@ def root_fields(count: int) -> str:
 
 
 LIMIT_CASES = [
-    graphql_case("document of 100001 characters", "{ workspace { id } } #" + "x" * 100_000, code="document_too_long"),
-    graphql_case("document of 20001 tokens", "{ workspace { id " + "id " * 20_000 + "} }", code="too_many_tokens"),
+    graphql_case(
+        "document of 100001 characters",
+        "{ workspace { id } } #" + "x" * 100_000,
+        code="document_too_long",
+    ),
+    graphql_case(
+        "document of 20001 tokens",
+        "{ workspace { id " + "id " * 20_000 + "} }",
+        code="too_many_tokens",
+    ),
     graphql_case("document 21 levels deep", nested_fields(7), code="query_too_deep"),
     graphql_case("document 3000 levels deep", nested_fields(1_000), code="query_too_deep"),
     graphql_case("inline fragments 200 deep", inline_nest(200), code="query_too_deep"),
@@ -139,13 +147,17 @@ LIMIT_CASES = [
     graphql_case("fragments that double 90 times", bomb(90, 2), code="query_too_deep"),
     graphql_case(
         "document with 101 definitions",
-        "{ workspace { ...f0 } } " + " ".join(
-            f"fragment f{i} on Workspace {{ {f'...f{i + 1}' if i < 100 else 'id'} }}" for i in range(101)
+        "{ workspace { ...f0 } } "
+        + " ".join(
+            f"fragment f{i} on Workspace {{ {f'...f{i + 1}' if i < 100 else 'id'} }}"
+            for i in range(101)
         ),
         code="too_many_definitions",
     ),
     graphql_case(
-        "one field 500 times", "{ workspace { " + "id " * 500 + "} }", code="too_many_repeated_fields"
+        "one field 500 times",
+        "{ workspace { " + "id " * 500 + "} }",
+        code="too_many_repeated_fields",
     ),
     graphql_case(
         "literal nested 51 deep",
@@ -156,14 +168,17 @@ LIMIT_CASES = [
         "operation that isn't there", "query a { workspace { id } }", operation="b", code=NOT_FOUND
     ),
     graphql_case(
-        "two operations, none chosen", "query a { workspace { id } } query b { workspace { id } }",
+        "two operations, none chosen",
+        "query a { workspace { id } } query b { workspace { id } }",
         code=NOT_FOUND,
     ),
     graphql_case(
         "operation named by a NUL", "query a { workspace { id } }", operation="\x00", code=NOT_FOUND
     ),
     graphql_case(
-        "operation with a name of 100 KB", "query a { workspace { id } }", operation="b" * 100_000,
+        "operation with a name of 100 KB",
+        "query a { workspace { id } }",
+        operation="b" * 100_000,
         code=NOT_FOUND,
     ),
 ]

@@ -48,9 +48,7 @@ UNSAFE = {
     "an object": {"ik": "a"},
     "a list": ["a"],
 }
-IK_CASES = [
-    post_case(f"ik {name}", BAD_INPUT, ik=value) for name, value in UNSAFE.items()
-]
+IK_CASES = [post_case(f"ik {name}", BAD_INPUT, ik=value) for name, value in UNSAFE.items()]
 
 # --- Ledger, type, version, moment --------------------------------------------------------------------
 MATCH_CASES = [
@@ -59,10 +57,19 @@ MATCH_CASES = [
     post_case("ledger an empty match", "invalid_match", ledger={}),
     post_case("ledger with nulls", "invalid_match", ledger={"ik": None, "id": None}),
     post_case("ledger unknown", "ledger_not_found", ledger={"ik": "nowhere"}),
-    post_case("ledger of another workspace by ik", "ledger_not_found", ledger={"ik": "{{foreign_ledger_ik}}"}),
-    post_case("ledger of another workspace by id", "ledger_not_found", ledger={"id": "{{foreign_ledger_id}}"}),
     post_case(
-        "ledger by two matches that differ", "ledger_not_found",
+        "ledger of another workspace by ik",
+        "ledger_not_found",
+        ledger={"ik": "{{foreign_ledger_ik}}"},
+    ),
+    post_case(
+        "ledger of another workspace by id",
+        "ledger_not_found",
+        ledger={"id": "{{foreign_ledger_id}}"},
+    ),
+    post_case(
+        "ledger by two matches that differ",
+        "ledger_not_found",
         ledger={"ik": "{{ledger_ik}}", "id": "{{foreign_ledger_id}}"},
     ),
     post_case("ledger by an empty id", "ledger_not_found", ledger={"id": ""}),
@@ -83,7 +90,11 @@ MATCH_CASES = [
     post_case("version 2^31", BAD_INPUT, typeVersion=2**31),
     post_case("version a float", BAD_INPUT, typeVersion=1.5),
     post_case(
-        "version without a type", "bad_request", type=ABSENT, typeVersion=1, parameters=ABSENT,
+        "version without a type",
+        "bad_request",
+        type=ABSENT,
+        typeVersion=1,
+        parameters=ABSENT,
         lines=[runtime_line(BANK, "1"), runtime_line(INCOME, "1")],
     ),
     post_case("no type and no lines", "lines_required", type=ABSENT, parameters=ABSENT),
@@ -185,40 +196,74 @@ PARAMETER_CASES = [
     post_case("parameters a number", "bad_request", parameters=7),
     post_case("parameters without a type", "lines_required", type=ABSENT),
     post_case(
-        "label of 257 characters in a tag", "invalid_string", type="labelled", parameters={"label": "a" * 257}
+        "label of 257 characters in a tag",
+        "invalid_string",
+        type="labelled",
+        parameters={"label": "a" * 257},
     ),
-    post_case("label with a slash in a tag", "invalid_string", type="labelled", parameters={"label": "a/b"}),
-    post_case("label empty in a tag", "invalid_string", type="labelled", parameters={"label": ""}),
-    post_case("label with a template in a tag", "invalid_string", type="labelled", parameters={"label": "{{a}}"}),
     post_case(
-        "sum of amounts beyond Int96", "amount_overflow", type="double",
+        "label with a slash in a tag",
+        "invalid_string",
+        type="labelled",
+        parameters={"label": "a/b"},
+    ),
+    post_case("label empty in a tag", "invalid_string", type="labelled", parameters={"label": ""}),
+    post_case(
+        "label with a template in a tag",
+        "invalid_string",
+        type="labelled",
+        parameters={"label": "{{a}}"},
+    ),
+    post_case(
+        "sum of amounts beyond Int96",
+        "amount_overflow",
+        type="double",
         parameters={"one": str(INT96_MAX), "two": "1"},
     ),
     post_case("array parameter absent", "missing_parameter", type="split", parameters={}),
-    post_case("array parameter a string", "invalid_parameter", type="split", parameters={"parts": "a"}),
-    post_case("array parameter an object", "invalid_parameter", type="split", parameters={"parts": {}}),
-    post_case("array parameter of strings", "invalid_parameter", type="split", parameters={"parts": ["a"]}),
     post_case(
-        "array parameter of 31", "invalid_parameter", type="split",
+        "array parameter a string", "invalid_parameter", type="split", parameters={"parts": "a"}
+    ),
+    post_case(
+        "array parameter an object", "invalid_parameter", type="split", parameters={"parts": {}}
+    ),
+    post_case(
+        "array parameter of strings", "invalid_parameter", type="split", parameters={"parts": ["a"]}
+    ),
+    post_case(
+        "array parameter of 31",
+        "invalid_parameter",
+        type="split",
         parameters={"parts": [{"user": "ann", "amount": "1"}] * 31},
     ),
     post_case(
-        "array parameter of 16: 32 lines", "ledger_entry_too_many_lines", type="split",
+        "array parameter of 16: 32 lines",
+        "ledger_entry_too_many_lines",
+        type="split",
         parameters={"parts": [{"user": "ann", "amount": "1"}] * 16},
     ),
     post_case(
-        "array parameter empty: no line", "ledger_entry_too_many_lines", type="split", parameters={"parts": []}
+        "array parameter empty: no line",
+        "ledger_entry_too_many_lines",
+        type="split",
+        parameters={"parts": []},
     ),
     post_case(
-        "array element with a field missing", "invalid_parameter", type="split",
+        "array element with a field missing",
+        "invalid_parameter",
+        type="split",
         parameters={"parts": [{"user": "ann"}]},
     ),
     post_case(
-        "array element with a field too many", "invalid_parameter", type="split",
+        "array element with a field too many",
+        "invalid_parameter",
+        type="split",
         parameters={"parts": [{"user": "ann", "amount": "1", "path": BANK}]},
     ),
     post_case(
-        "array element with a path trick", "invalid_parameter", type="split",
+        "array element with a path trick",
+        "invalid_parameter",
+        type="split",
         parameters={"parts": [{"user": "ann/available", "amount": "1"}]},
     ),
 ]
@@ -238,12 +283,19 @@ LINE_CASES = [
     lines_case("lines null", "lines_required", None),
     lines_case("lines absent", "lines_required", ABSENT),
     lines_case("31 lines", "ledger_entry_too_many_lines", [runtime_line(BANK, "0")] * 31),
-    lines_case("20000 lines", "ledger_entry_too_many_lines", [runtime_line("income", "0")] * 20_000),
-    lines_case("one line", "invalid_entry_balance", PAIR[:1]),
-    lines_case("lines that are off by one", "invalid_entry_balance", [PAIR[0], runtime_line(INCOME, "6")]),
-    lines_case("lines of the wrong sign", "invalid_entry_balance", [PAIR[0], runtime_line(INCOME, "-5")]),
     lines_case(
-        "lines that balance only over currencies", "invalid_entry_balance",
+        "20000 lines", "ledger_entry_too_many_lines", [runtime_line("income", "0")] * 20_000
+    ),
+    lines_case("one line", "invalid_entry_balance", PAIR[:1]),
+    lines_case(
+        "lines that are off by one", "invalid_entry_balance", [PAIR[0], runtime_line(INCOME, "6")]
+    ),
+    lines_case(
+        "lines of the wrong sign", "invalid_entry_balance", [PAIR[0], runtime_line(INCOME, "-5")]
+    ),
+    lines_case(
+        "lines that balance only over currencies",
+        "invalid_entry_balance",
         [
             runtime_line("assets/fx", "5", currency={"code": "EUR"}),
             runtime_line("liabilities/fx", "5", currency={"code": "JPY"}),
@@ -255,14 +307,19 @@ LINE_CASES = [
     lines_case("amount a list", BAD_INPUT, [runtime_line(BANK, ["5"]), PAIR[1]]),
     lines_case("amount empty", BAD_INPUT, [runtime_line(BANK, ""), PAIR[1]]),
     lines_case("amount beyond Int96", BAD_INPUT, [runtime_line(BANK, str(INT96_MAX + 1)), PAIR[1]]),
-    lines_case("amount of a million digits", BAD_INPUT, [runtime_line(BANK, "9" * 1_000_000), PAIR[1]]),
+    lines_case(
+        "amount of a million digits", BAD_INPUT, [runtime_line(BANK, "9" * 1_000_000), PAIR[1]]
+    ),
     lines_case("amount absent", "missing_amount", [{"account": {"path": BANK}}, PAIR[1]]),
     lines_case("amount null", "missing_amount", [runtime_line(BANK, None), PAIR[1]]),
     lines_case(
-        "lines whose sum leaves Int96", "amount_overflow",
+        "lines whose sum leaves Int96",
+        "amount_overflow",
         [
-            runtime_line(ANN, str(INT96_MAX)), runtime_line(ANN, str(INT96_MAX)),
-            runtime_line(BANK, str(INT96_MAX)), runtime_line(BANK, str(INT96_MAX)),
+            runtime_line(ANN, str(INT96_MAX)),
+            runtime_line(ANN, str(INT96_MAX)),
+            runtime_line(BANK, str(INT96_MAX)),
+            runtime_line(BANK, str(INT96_MAX)),
         ],
     ),
     odd_line("an unknown account", "invalid_account_path", "assets/nowhere"),
@@ -273,70 +330,126 @@ LINE_CASES = [
     odd_line("a path with two slashes", "invalid_account_path", "assets//bank"),
     odd_line("a path that goes up", "invalid_account_path", "assets/fx/../bank"),
     odd_line("a template without a value", "invalid_account_path", "liabilities/users/available"),
-    odd_line("a template with an empty value", "invalid_account_path", "liabilities/users:/available"),
-    odd_line("a template with a placeholder", "invalid_account_path", "liabilities/users:{{user}}/available"),
-    odd_line("a template with a wildcard's value", "invalid_account_path", "liabilities/users:a:b/available"),
+    odd_line(
+        "a template with an empty value", "invalid_account_path", "liabilities/users:/available"
+    ),
+    odd_line(
+        "a template with a placeholder",
+        "invalid_account_path",
+        "liabilities/users:{{user}}/available",
+    ),
+    odd_line(
+        "a template with a wildcard's value",
+        "invalid_account_path",
+        "liabilities/users:a:b/available",
+    ),
     odd_line("a value for what is no template", "invalid_account_path", "assets/bank:1"),
     odd_line("a path with a NUL", "invalid_account_path", "assets/bank\x00"),
     odd_line("a value with a NUL", "invalid_account_path", "liabilities/users:a\x00/available"),
     odd_line("a path in capitals", "invalid_account_path", "Assets/Bank"),
-    odd_line("a path of 1025 characters", "invalid_account_path", "liabilities/users:" + "a" * 1_025),
+    odd_line(
+        "a path of 1025 characters", "invalid_account_path", "liabilities/users:" + "a" * 1_025
+    ),
     odd_line("a path of 10000 levels", "invalid_account_path", "assets" + "/a" * 10_000),
     odd_line("a disabled account", "ledger_account_disabled", "assets/closed"),
     lines_case("line without a match", "invalid_match", [{"account": {}, "amount": "5"}, PAIR[1]]),
     lines_case("line without an account", BAD_INPUT, [{"amount": "5"}, PAIR[1]]),
     lines_case("line null", BAD_INPUT, [None, PAIR[1]]),
     lines_case(
-        "line on another workspace's account", "ledger_account_not_found",
+        "line on another workspace's account",
+        "ledger_account_not_found",
         [{"account": {"id": "{{foreign_account_id}}"}, "amount": "5"}, PAIR[1]],
     ),
     lines_case(
-        "line on another ledger's account", "ledger_not_found",
+        "line on another ledger's account",
+        "ledger_not_found",
         [
             {"account": {"path": BANK, "ledger": {"ik": "{{foreign_ledger_ik}}"}}, "amount": "5"},
             PAIR[1],
         ],
     ),
     lines_case(
-        "line on an account by an id of 5000 characters", "ledger_account_not_found",
+        "line on an account by an id of 5000 characters",
+        "ledger_account_not_found",
         [{"account": {"id": "a" * 5_000}, "amount": "5"}, PAIR[1]],
     ),
     lines_case(
-        "line on an account by another's id", "bad_request",
+        "line on an account by another's id",
+        "bad_request",
         [{"account": {"id": "{{account_id}}", "path": BANK}, "amount": "5"}, PAIR[1]],
     ),
-    lines_case("line keys alike", "duplicate_line_key", [{**PAIR[0], "key": "k"}, {**PAIR[1], "key": "k"}]),
-    lines_case("line key of 129 characters", "invalid_string", [{**PAIR[0], "key": "k" * 129}, PAIR[1]]),
+    lines_case(
+        "line keys alike", "duplicate_line_key", [{**PAIR[0], "key": "k"}, {**PAIR[1], "key": "k"}]
+    ),
+    lines_case(
+        "line key of 129 characters", "invalid_string", [{**PAIR[0], "key": "k" * 129}, PAIR[1]]
+    ),
     lines_case("line key empty", "invalid_string", [{**PAIR[0], "key": ""}, PAIR[1]]),
     lines_case("line key with a NUL", "invalid_string", [{**PAIR[0], "key": "a\x00"}, PAIR[1]]),
-    lines_case("line description of 1025", "invalid_string", [{**PAIR[0], "description": "a" * 1_025}, PAIR[1]]),
+    lines_case(
+        "line description of 1025",
+        "invalid_string",
+        [{**PAIR[0], "description": "a" * 1_025}, PAIR[1]],
+    ),
     lines_case("line with a tx", "bad_request", [{**PAIR[0], "tx": {"id": "a"}}, PAIR[1]]),
     lines_case(
-        "line with 11 tags", "too_many_items",
+        "line with 11 tags",
+        "too_many_items",
         [{**PAIR[0], "tags": [{"key": f"k{i}", "value": "v"} for i in range(11)]}, PAIR[1]],
     ),
-    lines_case("line in another currency", "invalid_currency", [
-        runtime_line(BANK, "5", currency={"code": "EUR"}),
-        runtime_line(INCOME, "5", currency={"code": "EUR"}),
-    ]),
-    lines_case("line without its currency", "missing_currency", [
-        runtime_line("assets/fx", "5"), runtime_line("liabilities/fx", "5"),
-    ]),
-    lines_case("line in no currency", BAD_INPUT, [
-        runtime_line("assets/fx", "5", currency={"code": "XXX"}), PAIR[1],
-    ]),
-    lines_case("line in a custom currency without an id", "invalid_currency", [
-        runtime_line("assets/fx", "5", currency={"code": "CUSTOM"}), PAIR[1],
-    ]),
-    lines_case("line in a custom currency that isn't there", "custom_currency_not_found", [
-        runtime_line("assets/fx", "5", currency={"code": "CUSTOM", "customCurrencyId": "gold"}),
-        runtime_line("liabilities/fx", "5", currency={"code": "CUSTOM", "customCurrencyId": "gold"}),
-    ]),
-    lines_case("line in a currency with an id too many", "invalid_currency", [
-        runtime_line("assets/fx", "5", currency={"code": "EUR", "customCurrencyId": "gold"}), PAIR[1],
-    ]),
+    lines_case(
+        "line in another currency",
+        "invalid_currency",
+        [
+            runtime_line(BANK, "5", currency={"code": "EUR"}),
+            runtime_line(INCOME, "5", currency={"code": "EUR"}),
+        ],
+    ),
+    lines_case(
+        "line without its currency",
+        "missing_currency",
+        [
+            runtime_line("assets/fx", "5"),
+            runtime_line("liabilities/fx", "5"),
+        ],
+    ),
+    lines_case(
+        "line in no currency",
+        BAD_INPUT,
+        [
+            runtime_line("assets/fx", "5", currency={"code": "XXX"}),
+            PAIR[1],
+        ],
+    ),
+    lines_case(
+        "line in a custom currency without an id",
+        "invalid_currency",
+        [
+            runtime_line("assets/fx", "5", currency={"code": "CUSTOM"}),
+            PAIR[1],
+        ],
+    ),
+    lines_case(
+        "line in a custom currency that isn't there",
+        "custom_currency_not_found",
+        [
+            runtime_line("assets/fx", "5", currency={"code": "CUSTOM", "customCurrencyId": "gold"}),
+            runtime_line(
+                "liabilities/fx", "5", currency={"code": "CUSTOM", "customCurrencyId": "gold"}
+            ),
+        ],
+    ),
+    lines_case(
+        "line in a currency with an id too many",
+        "invalid_currency",
+        [
+            runtime_line("assets/fx", "5", currency={"code": "EUR", "customCurrencyId": "gold"}),
+            PAIR[1],
+        ],
+    ),
     lines_case("parameters with lines by hand", "unknown_parameter", PAIR, parameters=PARAMETERS),
 ]
+
 
 # --- Tags, groups, conditions -------------------------------------------------------------------------
 def pairs(count: int) -> list[dict[str, str]]:
@@ -348,10 +461,13 @@ PAIR_CASES = [
     post_case("2000 tags", "ledger_entry_too_many_tags", tags=pairs(2_000)),
     post_case("tag against the Schema's", "tag_conflict", tags=[{"key": "kind", "value": "other"}]),
     post_case(
-        "tag with two values", "tag_conflict",
+        "tag with two values",
+        "tag_conflict",
         tags=[{"key": "a", "value": "1"}, {"key": "a", "value": "2"}],
     ),
-    post_case("tag key of 129 characters", "invalid_string", tags=[{"key": "a" * 129, "value": "v"}]),
+    post_case(
+        "tag key of 129 characters", "invalid_string", tags=[{"key": "a" * 129, "value": "v"}]
+    ),
     post_case("tag value of 257 characters", BAD_INPUT, tags=[{"key": "a", "value": "v" * 257}]),
     post_case("tag key with a slash", BAD_INPUT, tags=[{"key": "a/b", "value": "v"}]),
     post_case("tag value with a NUL", BAD_INPUT, tags=[{"key": "a", "value": "\x00"}]),
@@ -360,12 +476,17 @@ PAIR_CASES = [
     post_case("tag a string", BAD_INPUT, tags=["a=b"]),
     post_case("11 groups with the Schema's", "ledger_entry_too_many_groups", groups=pairs(10)),
     post_case("2000 groups", "ledger_entry_too_many_groups", groups=pairs(2_000)),
-    post_case("group against the Schema's", "group_conflict", groups=[{"key": "day", "value": "two"}]),
     post_case(
-        "group with two values", "group_conflict",
+        "group against the Schema's", "group_conflict", groups=[{"key": "day", "value": "two"}]
+    ),
+    post_case(
+        "group with two values",
+        "group_conflict",
         groups=[{"key": "a", "value": "1"}, {"key": "a", "value": "2"}],
     ),
-    post_case("group value of 129 characters", "invalid_string", groups=[{"key": "a", "value": "v" * 129}]),
+    post_case(
+        "group value of 129 characters", "invalid_string", groups=[{"key": "a", "value": "v" * 129}]
+    ),
     post_case("group key with a hash", BAD_INPUT, groups=[{"key": "a#b", "value": "v"}]),
 ]
 
@@ -380,46 +501,96 @@ def condition_case(name: str, code: str, *conditions: Any) -> Case:
 
 AT_LEAST_0 = {"ownBalance": {"gte": "0"}}
 CONDITION_CASES = [
-    condition_case("that isn't met", "conditional_request_failed", condition(postcondition={"ownBalance": {"eq": "1"}})),
-    condition_case("before that isn't met", "conditional_request_failed", condition(precondition={"ownBalance": {"lte": "-1"}})),
-    condition_case("without a side", "invalid_condition", condition()),
-    condition_case("with an empty side", "invalid_condition", condition(postcondition={})),
-    condition_case("without a bound", "invalid_condition", condition(postcondition={"ownBalance": {}})),
-    condition_case("with null bounds", "invalid_condition", condition(postcondition={"ownBalance": {"gte": None}})),
     condition_case(
-        "with eq beside gte", "invalid_condition", condition(postcondition={"ownBalance": {"eq": "1", "gte": "0"}})
+        "that isn't met",
+        "conditional_request_failed",
+        condition(postcondition={"ownBalance": {"eq": "1"}}),
     ),
     condition_case(
-        "that nothing meets", "invalid_condition",
+        "before that isn't met",
+        "conditional_request_failed",
+        condition(precondition={"ownBalance": {"lte": "-1"}}),
+    ),
+    condition_case("without a side", "invalid_condition", condition()),
+    condition_case("with an empty side", "invalid_condition", condition(postcondition={})),
+    condition_case(
+        "without a bound", "invalid_condition", condition(postcondition={"ownBalance": {}})
+    ),
+    condition_case(
+        "with null bounds",
+        "invalid_condition",
+        condition(postcondition={"ownBalance": {"gte": None}}),
+    ),
+    condition_case(
+        "with eq beside gte",
+        "invalid_condition",
+        condition(postcondition={"ownBalance": {"eq": "1", "gte": "0"}}),
+    ),
+    condition_case(
+        "that nothing meets",
+        "invalid_condition",
         condition(postcondition={"ownBalance": {"gte": "2", "lte": "1"}}),
     ),
     condition_case(
-        "against another", "invalid_condition",
-        condition(postcondition={"ownBalance": {"gte": "2"}}), condition(postcondition={"ownBalance": {"lte": "1"}}),
+        "against another",
+        "invalid_condition",
+        condition(postcondition={"ownBalance": {"gte": "2"}}),
+        condition(postcondition={"ownBalance": {"lte": "1"}}),
     ),
-    condition_case("on an eventual account", "invalid_condition", condition(BANK, postcondition=AT_LEAST_0)),
     condition_case(
-        "on an account without a line", "invalid_condition",
+        "on an eventual account", "invalid_condition", condition(BANK, postcondition=AT_LEAST_0)
+    ),
+    condition_case(
+        "on an account without a line",
+        "invalid_condition",
         condition("liabilities/users:bob/available", postcondition=AT_LEAST_0),
     ),
-    condition_case("on an unknown account", "invalid_account_path", condition("nowhere", postcondition=AT_LEAST_0)),
-    condition_case("on a path trick", "invalid_account_path", condition(f"{ANN}/../available", postcondition=AT_LEAST_0)),
-    condition_case("on a total that isn't strong", "invalid_condition", condition(postcondition={"totalBalance": {"gte": "0"}})),
-    condition_case("with a bound beyond Int96", BAD_INPUT, condition(postcondition={"ownBalance": {"gte": str(INT96_MAX + 1)}})),
-    condition_case("with a float", BAD_INPUT, condition(postcondition={"ownBalance": {"gte": 0.5}})),
-    condition_case("in another currency", "invalid_currency", condition(currency={"code": "EUR"}, postcondition=AT_LEAST_0)),
+    condition_case(
+        "on an unknown account",
+        "invalid_account_path",
+        condition("nowhere", postcondition=AT_LEAST_0),
+    ),
+    condition_case(
+        "on a path trick",
+        "invalid_account_path",
+        condition(f"{ANN}/../available", postcondition=AT_LEAST_0),
+    ),
+    condition_case(
+        "on a total that isn't strong",
+        "invalid_condition",
+        condition(postcondition={"totalBalance": {"gte": "0"}}),
+    ),
+    condition_case(
+        "with a bound beyond Int96",
+        BAD_INPUT,
+        condition(postcondition={"ownBalance": {"gte": str(INT96_MAX + 1)}}),
+    ),
+    condition_case(
+        "with a float", BAD_INPUT, condition(postcondition={"ownBalance": {"gte": 0.5}})
+    ),
+    condition_case(
+        "in another currency",
+        "invalid_currency",
+        condition(currency={"code": "EUR"}, postcondition=AT_LEAST_0),
+    ),
     condition_case("31 times", "too_many_items", *[condition(postcondition=AT_LEAST_0)] * 31),
     condition_case("5000 times", "too_many_items", *[condition(postcondition=AT_LEAST_0)] * 5_000),
     condition_case("null", BAD_INPUT, None),
     post_case(
-        "overdraft", "conditional_request_failed", type="withdraw", parameters={"user": "ann", "amount": str(INT96_MAX)}
+        "overdraft",
+        "conditional_request_failed",
+        type="withdraw",
+        parameters={"user": "ann", "amount": str(INT96_MAX)},
     ),
     post_case(
-        "overdraft of a new account", "conditional_request_failed", type="withdraw",
+        "overdraft of a new account",
+        "conditional_request_failed",
+        type="withdraw",
         parameters={"user": "nobody", "amount": "1"},
     ),
     post_case(
-        "balance that would leave Int96", "balance_overflow",
+        "balance that would leave Int96",
+        "balance_overflow",
         parameters={"user": "ann", "amount": str(INT96_MAX)},
     ),
 ]
@@ -437,29 +608,56 @@ BATCH_CASES = [
     batch_case("batch of null", BAD_INPUT, [None]),
     batch_case("batch of 101", "too_many_items", [member(f"b{i}") for i in range(101)]),
     batch_case("batch of 3000", "too_many_items", [member(f"b{i}") for i in range(3_000)]),
-    batch_case("batch with one ik twice", "ledger_entry_batch_duplicate_ik", [member("b1"), member("b1")]),
-    batch_case("batch with one ik 100 times", "ledger_entry_batch_duplicate_ik", [member("b1")] * 100),
     batch_case(
-        "batch with one ik twice, by two matches", "ledger_entry_batch_duplicate_ik",
+        "batch with one ik twice", "ledger_entry_batch_duplicate_ik", [member("b1"), member("b1")]
+    ),
+    batch_case(
+        "batch with one ik 100 times", "ledger_entry_batch_duplicate_ik", [member("b1")] * 100
+    ),
+    batch_case(
+        "batch with one ik twice, by two matches",
+        "ledger_entry_batch_duplicate_ik",
         [member("b1"), member("b1", ledger={"id": "{{ledger_id}}"})],
     ),
-    batch_case("batch with a bad entry", BATCH_FAILED, [member("b1"), member("b2", type="nothing")]),
-    batch_case("batch with a bad entry: its own code", "ledger_entry_type_not_found", [member("b1"), member("b2", type="nothing")]),
-    batch_case("batch with an unbalanced entry", "invalid_entry_balance", [
-        member("b1"), member("b2", type="manual", parameters=ABSENT, lines=PAIR[:1]),
-    ]),
-    batch_case("batch with an overdraft", "conditional_request_failed", [
-        member("b1", parameters={"user": "cy", "amount": "1"}),
-        member("b2", type="withdraw", parameters={"user": "cy", "amount": "2"}),
-    ]),
-    batch_case("batch with another workspace's ledger", "ledger_not_found", [
-        member("b1"), member("b2", ledger={"id": "{{foreign_ledger_id}}"}),
-    ]),
+    batch_case(
+        "batch with a bad entry", BATCH_FAILED, [member("b1"), member("b2", type="nothing")]
+    ),
+    batch_case(
+        "batch with a bad entry: its own code",
+        "ledger_entry_type_not_found",
+        [member("b1"), member("b2", type="nothing")],
+    ),
+    batch_case(
+        "batch with an unbalanced entry",
+        "invalid_entry_balance",
+        [
+            member("b1"),
+            member("b2", type="manual", parameters=ABSENT, lines=PAIR[:1]),
+        ],
+    ),
+    batch_case(
+        "batch with an overdraft",
+        "conditional_request_failed",
+        [
+            member("b1", parameters={"user": "cy", "amount": "1"}),
+            member("b2", type="withdraw", parameters={"user": "cy", "amount": "2"}),
+        ],
+    ),
+    batch_case(
+        "batch with another workspace's ledger",
+        "ledger_not_found",
+        [
+            member("b1"),
+            member("b2", ledger={"id": "{{foreign_ledger_id}}"}),
+        ],
+    ),
     batch_case("batch with a bad ik", BAD_INPUT, [member("b1"), member("a/b")]),
     batch_case("batch without an entry", BAD_INPUT, [{"ik": "b1"}]),
-    batch_case("batch that writes 201 items", "ledger_entry_batch_too_large", [
-        member(f"b{i}", parameters={"user": f"v{i}", "amount": "1"}) for i in range(67)
-    ]),
+    batch_case(
+        "batch that writes 201 items",
+        "ledger_entry_batch_too_large",
+        [member(f"b{i}", parameters={"user": f"v{i}", "amount": "1"}) for i in range(67)],
+    ),
 ]
 
 # --- Other mutations ----------------------------------------------------------------------------------
@@ -478,7 +676,9 @@ INSTANTIATE = """mutation make($ledger: LedgerMatchInput!, $path: String!, $para
 }"""
 
 
-def create_case(what: str, code: str, *, ik: Any = "made", schema: Any = ABSENT, **ledger: Any) -> Case:
+def create_case(
+    what: str, code: str, *, ik: Any = "made", schema: Any = ABSENT, **ledger: Any
+) -> Case:
     variables = {"ik": ik, "ledger": {"name": "Made", **ledger}}
     if schema is not ABSENT:
         variables["schema"] = schema
@@ -489,7 +689,9 @@ def update_case(what: str, code: str, ledger: Any, **update: Any) -> Case:
     return graphql_case(f"updateLedger {what}", UPDATE, {"ledger": ledger, "update": update}, code)
 
 
-def instantiate_case(name: str, code: str, path: Any, parameters: Any = None, ledger: Any = LEDGER) -> Case:
+def instantiate_case(
+    name: str, code: str, path: Any, parameters: Any = None, ledger: Any = LEDGER
+) -> Case:
     variables = {"ledger": ledger, "path": path, "parameters": parameters}
     return graphql_case(f"instantiateLedgerAccount {name}", INSTANTIATE, variables, code)
 
@@ -506,13 +708,23 @@ LEDGER_CASES = [
     create_case("an offset in words", BAD_INPUT, balanceUTCOffset="PST"),
     create_case("an offset of 99 minutes", BAD_INPUT, balanceUTCOffset="+01:99"),
     create_case("an unknown Schema", "schema_not_found", schema={"key": "nothing"}),
-    create_case("another workspace's Schema", "schema_not_found", schema={"key": "{{foreign_schema_key}}"}),
+    create_case(
+        "another workspace's Schema", "schema_not_found", schema={"key": "{{foreign_schema_key}}"}
+    ),
     create_case("a Schema without a key", BAD_INPUT, schema={}),
-    create_case("a Schema's version 99", "schema_version_not_found", schema={"key": "hostile", "version": 99}),
+    create_case(
+        "a Schema's version 99",
+        "schema_version_not_found",
+        schema={"key": "hostile", "version": 99},
+    ),
     create_case("a Schema's version -1", "bad_request", schema={"key": "hostile", "version": -1}),
     update_case("of an unknown ledger", "ledger_not_found", {"ik": "nowhere"}, name="a"),
-    update_case("of another workspace by ik", "ledger_not_found", {"ik": "{{foreign_ledger_ik}}"}, name="a"),
-    update_case("of another workspace by id", "ledger_not_found", {"id": "{{foreign_ledger_id}}"}, name="a"),
+    update_case(
+        "of another workspace by ik", "ledger_not_found", {"ik": "{{foreign_ledger_ik}}"}, name="a"
+    ),
+    update_case(
+        "of another workspace by id", "ledger_not_found", {"id": "{{foreign_ledger_id}}"}, name="a"
+    ),
     update_case("without a match", "invalid_match", {}, name="a"),
     update_case("with an empty name", "invalid_string", LEDGER, name=""),
     update_case("with a name of 257 characters", "invalid_string", LEDGER, name="a" * 257),
@@ -521,39 +733,76 @@ LEDGER_CASES = [
     instantiate_case("of an unknown account", "invalid_account_path", "nowhere"),
     instantiate_case("of a static account", "invalid_account_path", "assets/bank"),
     instantiate_case("of a template without a value", "invalid_account_path", "liabilities/users"),
-    instantiate_case("of a path that goes up", "invalid_account_path", "liabilities/users:a/../users:b"),
+    instantiate_case(
+        "of a path that goes up", "invalid_account_path", "liabilities/users:a/../users:b"
+    ),
     instantiate_case("of a placeholder", "invalid_account_path", "liabilities/users:{{user}}"),
     instantiate_case("of a value with a NUL", "invalid_account_path", "liabilities/users:a\x00"),
     instantiate_case("of an empty path", "invalid_string", ""),
-    instantiate_case("of a path of 5000 characters", "invalid_string", "liabilities/users:" + "a" * 5_000),
-    instantiate_case("with an unknown parameter", "bad_request", "liabilities/users:zoe", {"admin": "1"}),
+    instantiate_case(
+        "of a path of 5000 characters", "invalid_string", "liabilities/users:" + "a" * 5_000
+    ),
+    instantiate_case(
+        "with an unknown parameter", "bad_request", "liabilities/users:zoe", {"admin": "1"}
+    ),
     instantiate_case("with parameters in a list", BAD_INPUT, "liabilities/users:zoe", ["a"]),
-    instantiate_case("in another workspace", "ledger_not_found", "liabilities/users:zoe", None, {"id": "{{foreign_ledger_id}}"}),
+    instantiate_case(
+        "in another workspace",
+        "ledger_not_found",
+        "liabilities/users:zoe",
+        None,
+        {"id": "{{foreign_ledger_id}}"},
+    ),
 ]
 
 ROLE_CASES = [
     graphql_case(
         "reader posts",
         'mutation { addLedgerEntry(ik: "a", entry: {}) { __typename ... on Error { code } } }',
-        code="forbidden", token="reader_token",
+        code="forbidden",
+        token="reader_token",
     ),
     graphql_case(
         "reader creates a ledger",
         'mutation { createLedger(ik: "a", ledger: {name: "a"}) { __typename ... on Error { code } } }',
-        code="forbidden", token="reader_token",
+        code="forbidden",
+        token="reader_token",
     ),
     graphql_case(
         "reader hides a mutation among several operations",
         'query q { workspace { id } } mutation m { updateLedger(ledger: {ik: "{{ledger_ik}}"}, '
         'update: {name: "x"}) { __typename ... on Error { code } } }',
-        code="forbidden", token="reader_token", operation="m",
+        code="forbidden",
+        token="reader_token",
+        operation="m",
     ),
-    graphql_case("not built: a link", 'mutation { createCustomLink(ik: "a", name: "a") { __typename } }', code="not_implemented"),
-    graphql_case("not built: a reversal", 'mutation { reverseLedgerEntry(id: "{{entry_id}}") { __typename } }', code="not_implemented"),
-    graphql_case("literal unsafe ik", 'mutation { addLedgerEntry(ik: "a/b", entry: {}) { __typename } }', code=INVALID),
+    graphql_case(
+        "not built: a link",
+        'mutation { createCustomLink(ik: "a", name: "a") { __typename } }',
+        code="not_implemented",
+    ),
+    graphql_case(
+        "not built: a reversal",
+        'mutation { reverseLedgerEntry(id: "{{entry_id}}") { __typename } }',
+        code="not_implemented",
+    ),
+    graphql_case(
+        "literal unsafe ik",
+        'mutation { addLedgerEntry(ik: "a/b", entry: {}) { __typename } }',
+        code=INVALID,
+    ),
 ]
 
 POSTING_CASES: list[Case] = [
-    *IK_CASES, *MATCH_CASES, *MOMENT_CASES, *AMOUNT_CASES, *PARAMETER_CASES, *LINE_CASES, *PAIR_CASES,
-    *CONDITION_CASES, *BATCH_CASES, *LEDGER_CASES, *ROLE_CASES,
+    *IK_CASES,
+    *MATCH_CASES,
+    *MOMENT_CASES,
+    *AMOUNT_CASES,
+    *PARAMETER_CASES,
+    *LINE_CASES,
+    *PAIR_CASES,
+    *CONDITION_CASES,
+    *BATCH_CASES,
+    *LEDGER_CASES,
+    *ROLE_CASES,
 ]

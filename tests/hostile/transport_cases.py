@@ -19,7 +19,12 @@ FORM = "application/x-www-form-urlencoded"
 
 # --- Methods, paths, content types --------------------------------------------------------------------
 def request_case(
-    name: str, code: str, status: int, method: str = "POST", path: str = "/graphql", body: str = GOOD
+    name: str,
+    code: str,
+    status: int,
+    method: str = "POST",
+    path: str = "/graphql",
+    body: str = GOOD,
 ) -> Case:
     """An ordinary request but for its method or path."""
 
@@ -37,8 +42,18 @@ METHODS = [
 PATHS = [
     request_case(f"path {path}", "not_found", 404, path=path)
     for path in (
-        "/", "/graphql/", "/graphql/../metrics2", "//graphql", "/GRAPHQL", "/graphql%00", "/.env",
-        "/%2e%2e/%2e%2e/etc/passwd", "/graphql;a=b", "/oauth2", "/admin", "/graphql/" + "a" * 5_000,
+        "/",
+        "/graphql/",
+        "/graphql/../metrics2",
+        "//graphql",
+        "/GRAPHQL",
+        "/graphql%00",
+        "/.env",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/graphql;a=b",
+        "/oauth2",
+        "/admin",
+        "/graphql/" + "a" * 5_000,
     )
 ] + [
     request_case("POST to the SDL", "method_not_allowed", 405, path="/schema.graphql"),
@@ -48,8 +63,15 @@ PATHS = [
 CONTENT_TYPES = [
     body_case(f"content type {kind}", GOOD, "unsupported_media_type", status=415, content_type=kind)
     for kind in (
-        "text/plain", "application/graphql", FORM, "multipart/form-data; boundary=x", "",
-        "application/json; charset=latin-1", "application/jsonp", "*/*", "a" * 3_000,
+        "text/plain",
+        "application/graphql",
+        FORM,
+        "multipart/form-data; boundary=x",
+        "",
+        "application/json; charset=latin-1",
+        "application/jsonp",
+        "*/*",
+        "a" * 3_000,
     )
 ]
 
@@ -105,7 +127,9 @@ BODIES = [
     }.items()
 ] + [
     body_case("body in UTF-16", GOOD.encode("utf-16"), MALFORMED, status=400),
-    body_case("body with a byte order mark", b"\xef\xbb\xbf" + GOOD.encode(), MALFORMED, status=400),
+    body_case(
+        "body with a byte order mark", b"\xef\xbb\xbf" + GOOD.encode(), MALFORMED, status=400
+    ),
     body_case("body not UTF-8", b'{"query": "\xff\xfe"}', MALFORMED, status=400),
     body_case("body with overlong UTF-8", b'{"query": "\xc0\xaf"}', MALFORMED, status=400),
     body_case("body compressed without saying so", b"\x1f\x8b\x08\x00abc", MALFORMED, status=400),
@@ -199,10 +223,17 @@ GRANTS = [
     grant_case("without a colon", "invalid_client", GRANT, status=401, basic="{{client_id}}"),
     grant_case("with an empty secret", "invalid_client", GRANT, status=401, basic="{{client_id}}:"),
     grant_case(
-        "with a client id of a key's form", "invalid_client", GRANT, status=401, basic="C#{{client_id}}:x"
+        "with a client id of a key's form",
+        "invalid_client",
+        GRANT,
+        status=401,
+        basic="C#{{client_id}}:x",
     ),
     grant_case(
-        "with a client id of 5000 characters", "invalid_client", GRANT, status=401,
+        "with a client id of 5000 characters",
+        "invalid_client",
+        GRANT,
+        status=401,
         basic="a" * 3_000 + ":x",
     ),
     grant_case("with a NUL", "invalid_client", GRANT, status=401, basic="a\x00b:x"),
@@ -213,7 +244,9 @@ GRANTS = [
     grant_case("with another scope", "invalid_scope", "grant_type=client_credentials&scope=root"),
     grant_case("with one scope too many", "invalid_scope", GRANT + "+root"),
     grant_case("with a type given twice", "invalid_request", GRANT + "&grant_type=password"),
-    grant_case("in JSON", "invalid_request", '{"grant_type":"client_credentials"}', kind="application/json"),
+    grant_case(
+        "in JSON", "invalid_request", '{"grant_type":"client_credentials"}', kind="application/json"
+    ),
     grant_case("of 100 KB", "invalid_request", GRANT + "&x=" + "a" * 100_000),
     grant_case("of 1000 fields", "invalid_request", GRANT + "&a=b" * 1_000),
     grant_case(
@@ -223,5 +256,10 @@ GRANTS = [
 ]
 
 TRANSPORT_CASES: list[Case] = [
-    *METHODS, *PATHS, *CONTENT_TYPES, *BODIES, *TOKENS, *GRANTS,
+    *METHODS,
+    *PATHS,
+    *CONTENT_TYPES,
+    *BODIES,
+    *TOKENS,
+    *GRANTS,
 ]

@@ -1,6 +1,8 @@
 """Laws of lists: cursors round trip, walks are complete, projecting twice is projecting once."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given
@@ -13,12 +15,20 @@ from read_service.connections import (
     page_arguments,
     page_info,
 )
-from read_service.filters import ListFilter, entries_filter
+from read_service.filters import (
+    ListFilter,
+    accounts_filter,
+    entries_filter,
+    ledger_lines_filter,
+)
 from shared.errors import SearchUnavailable
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.chart import PathPattern, parse_path_pattern
 from shared.ledger.entries import LedgerEntry, LedgerLine
 from shared.ledger.identifiers import entry_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.positions import POSTED_MS_MAX, position_ms, position_of
+from shared.ledger.rejections import Rejection
 from shared.limits import GROUP_KEY_CHARS_MAX, PAGE_SIZE_MAX
 from shared.search.clauses import (
     AllOf,
@@ -31,7 +41,7 @@ from shared.search.clauses import (
     Terms,
     matches,
 )
-from shared.search.documents import entry_documents, group_documents
+from shared.search.documents import account_documents, entry_documents, group_documents
 from shared.search.index import (
     ENTRIES_NEWEST,
     Document,
@@ -46,6 +56,7 @@ from shared.search.queries import BACKWARD_WINDOWS, page_of, search_body
 from shared.testing.faulty_index import FaultyIndex, IndexFaults
 from shared.testing.memory_index import MemoryIndex
 
+ReadFilter = Callable[[dict[str, object], Ledger], ListFilter | Rejection]
 LEDGER = Ledger("1" * 32, "w", "ik", "Main", 0, 0, "s", 1)
 MOMENTS = st.integers(-62_135_596_800_000, POSTED_MS_MAX)
 TEXTS = st.text(
@@ -238,6 +249,45 @@ def test_clauses_obey_logic(one: Clause, other: Clause, source: dict[str, object
     assert matches([AllOf((one, other))], source) is (holds and also)
     assert matches([AnyOf((one, other))], source) is (holds or also)
     assert matches([Not(AnyOf((one, other)))], source) is matches([Not(one), Not(other)], source)
+
+
+# --- Path patterns --------------------------------------------------------------------------------
+PARTS = st.sampled_from(["a", "b", "a:1", "a:2", "b:1"])
+PATHS = st.lists(PARTS, min_size=1, max_size=4).map("/".join)
+PATTERNS = st.lists(PARTS | st.sampled_from(["a:*", "b:*"]), min_size=1, max_size=4).map("/".join)
+
+
+def path_clauses(read: ReadFilter, pattern: str) -> tuple[Clause, ...]:
+    found = read({"path": {"matches": pattern}}, LEDGER)
+    assert isinstance(found, ListFilter), found
+    return found.clauses
+
+
+@given(PATTERNS, PATHS)
+def test_a_pattern_lists_the_accounts_that_it_matches_in_the_chart(pattern: str, path: str) -> None:
+    account = LedgerAccount(
+        "1", LEDGER.id, "w", path, path, None, "asset", "multi", None, None, None, 0, None
+    )
+    meant = parse_path_pattern(pattern)
+    assert isinstance(meant, PathPattern)
+    (document,) = account_documents(account)
+    assert matches(path_clauses(accounts_filter, pattern), document.source) is meant.matches(path)
+
+
+@given(PATTERNS, PATHS, st.booleans())
+def test_a_pattern_lists_lines_of_instances_or_of_all_below(
+    pattern: str, path: str, below: bool
+) -> None:
+    if below:
+        pattern = pattern.replace("*", "1") + "/*"
+    entry = replace(make_entry(1, 0), lines=(LedgerLine(0, path, "asset", 1, "USD"),))
+    source = entry_documents(entry)[1].source
+    meant = parse_path_pattern(pattern, descendants_allowed=True)
+    assert isinstance(meant, PathPattern)
+    same_depth = pattern.count("/") == path.count("/")
+    expected = meant.matches(path) and (below or same_depth)
+    clauses = path_clauses(ledger_lines_filter, pattern)
+    assert matches(clauses[:-1], source) is expected
 
 
 # --- Projections ----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """`python -m tests.simulation --seeds N --first-seed K`: runs seeds, prints what was reached.
 
-A failing seed is printed with what is wrong; run it alone with `--seeds 1 --first-seed SEED`. Ends with 1 when
-a seed failed.
+A failing seed is printed with what is wrong; run it alone with `--seeds 1 --first-seed SEED`. Ends
+with 1 when a seed failed.
 """
 
 import argparse

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def audit_fates(world: "World") -> list[str]:
-    """Acknowledged entries stand as they were answered, refused ones don't, batches are whole or absent."""
+    """Acknowledged entries stand as they were answered, refused ones don't, batches are whole or
+    absent."""
     entries = world.entries()
     wrong: list[str] = []
     acknowledged = {ik for post in world.posts if post.fate == "acknowledged" for ik in post.iks}
@@ -35,7 +36,8 @@ def audit_fates(world: "World") -> list[str]:
 
 
 def audit_conditions(world: "World") -> list[str]:
-    """No condition was broken: the wallets, in the order of the commits, never go below 0 by a transfer."""
+    """No condition was broken: the wallets, in the order of the commits, never go below 0 by a
+    transfer."""
     balances: dict[str, int] = {}
     wrong: list[str] = []
     for record in world.stream.records():

@@ -14,7 +14,8 @@ from tests.simulation.world import CLIENTS, World
 
 
 async def simulate(seed: int) -> Counter[str]:
-    """Runs the seed; raises AssertionError with what is wrong; returns what was reached, how often."""
+    """Runs the seed; raises AssertionError with what is wrong; returns what was reached, how
+    often."""
     world = World(seed)
     await world.open()
     chaos = asyncio.ensure_future(world.chaos())

@@ -5,8 +5,9 @@
                2 indexers ─► FaultyTable, Stream, Index
     chaos    ─► kills a process at any await and starts another; moves time
 
-Every choice comes from the seed. When the clients are done the faults stop, clients send again what they don't
-know the fate of (the final read phase), the indexers catch up, and the auditors read everything.
+Every choice comes from the seed. When the clients are done the faults stop, clients send again what
+they don't know the fate of (the final read phase), the indexers catch up, and the auditors read
+everything.
 """
 
 import asyncio
@@ -193,7 +194,8 @@ class World:
             await asyncio.sleep(self.rng.random() / 5)
 
     async def send(self, post: Post) -> None:
-        """One sending: a lost connection and an answer that may be retried leave the fate unknown."""
+        """One sending: a lost connection and an answer that may be retried leave the fate
+        unknown."""
         process = self.rng.choice(self.writers)
         commands = [
             add_ledger_entry(WORKSPACE, ik, LedgerEntryInput.model_validate(body))

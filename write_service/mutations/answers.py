@@ -1,4 +1,5 @@
-"""What every mutation shares: who may ask, and how refusals and faults become members of its union."""
+"""What every mutation shares: who may ask, and how refusals and faults become members of its
+union."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps

@@ -45,7 +45,8 @@ _ATTEMPT_BYTES = 40  # the mark that packing adds to the item
 
 
 def plan_entry(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan | Rejection:
-    """What posting `command` at `now_ms` would write, or the first reason for which it is refused."""
+    """What posting `command` at `now_ms` would write, or the first reason for which it is
+    refused."""
     try:
         return _plan(command, view, now_ms)
     except RejectionError as error:
@@ -279,7 +280,8 @@ def _planned_conditions(
 
 # --- What is written beside the entry -------------------------------------------------------------
 def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
-    """What the lines add to strong balances: own ones of the account, total ones on the way to the root."""
+    """What the lines add to strong balances: own ones of the account, total ones on the way to the
+    root."""
     sums: dict[BalanceKey, int] = {}
     paths: dict[BalanceKey, str] = {}
     for draft in drafts:
@@ -326,7 +328,8 @@ def instance_accounts(
 def build_account(
     view: LedgerView, account: ResolvedAccount, texts: dict[str, str], now_ms: int
 ) -> LedgerAccount:
-    """The account as it is created: a static one of the chart, or an instance filled in with `texts`."""
+    """The account as it is created: a static one of the chart, or an instance filled in with
+    `texts`."""
     node = account.node
     names = node.name.parameters if node.name is not None else ()
     for name in names:

@@ -1,4 +1,5 @@
-"""Lines of one entry: from the type's templates or from what was given at runtime. Raises RejectionError."""
+"""Lines of one entry: from the type's templates or from what was given at runtime. Raises
+RejectionError."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ def account_currency(
 ) -> str | None:
     """Key of the account's only currency, or None when it is multi-currency.
 
-    An account that stands keeps its currency; a template's new instance gets it from the parameters.
+    An account that stands keeps its currency; a template's new instance gets it from the
+    parameters.
     """
     template = account.node.currency
     if account.node.currency_mode == "multi" or template is None:

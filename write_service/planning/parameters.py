@@ -1,4 +1,5 @@
-"""Parameters of one post: all that the type needs, none that it doesn't know, each of the right form."""
+"""Parameters of one post: all that the type needs, none that it doesn't know, each of the right
+form."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from shared.limits import LINES_PER_ENTRY_MAX, PARAMETER_CHARS_MAX, PARAMETERS_P
 
 @dataclass(frozen=True, slots=True)
 class ParameterValues:
-    """`texts` fill in strings, `amounts` expressions; `elements` are those of the array parameters."""
+    """`texts` fill in strings, `amounts` expressions; `elements` are those of the array
+    parameters."""
 
     texts: dict[str, str]
     amounts: dict[str, int]

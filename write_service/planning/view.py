@@ -1,4 +1,5 @@
-"""What planning sees: one ledger on one Schema version, and the accounts that are known to stand."""
+"""What planning sees: one ledger on one Schema version, and the accounts that are known to
+stand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ _PATHS_MAX = 50_000
 
 @dataclass(frozen=True, slots=True)
 class ResolvedAccount:
-    """An account of the chart by its path, with the ids and strong balances that posting to it needs."""
+    """An account of the chart by its path, with the ids and strong balances that posting to it
+    needs."""
 
     id: str
     path: str
@@ -28,7 +30,8 @@ class ResolvedAccount:
 class LedgerView:
     """A snapshot to plan with. `known_account(id)` gives accounts that are seen to stand.
 
-    Paths and type facts are remembered here, bounded: they follow from the immutable Schema version.
+    Paths and type facts are remembered here, bounded: they follow from the immutable Schema
+    version.
     """
 
     ledger: Ledger
