@@ -142,7 +142,9 @@ class BalanceReader:
         """The balances in all currencies that the account has seen. Raises RejectionError."""
         at: LastMoment | None = arguments.get("at")
         is_strong = await self._is_strong(scope, account, arguments.get("consistencyMode"), at)
-        digest, page = read_page(f"LedgerAccount.{scope}Balances", account.id, arguments)
+        digest, page = read_page(
+            self._context, f"LedgerAccount.{scope}Balances", account.id, arguments
+        )
         if is_strong:
             found = await self._strong_items(scope, account)
             amounts = [CurrencyAmount(strong_balance(each), _currency_of(each)) for each in found]
@@ -157,7 +159,7 @@ class BalanceReader:
     async def _amounts(self, scope: Scope, account: Account, span: Span) -> list[CurrencyAmount]:
         """By currency; those in which the scope has no line are left out."""
         heads = await self._heads(scope, account)
-        heads = [head for head in heads if any(name in head for name in _SCOPE_ATTRIBUTES[scope])]
+        heads = [head for head in heads if _has_lines(scope, head)]
         month_items = await self._month_items(account.id, heads, span)
         amounts = []
         for head, month_item in zip(heads, month_items, strict=True):
@@ -221,6 +223,7 @@ class BalanceReader:
             raise RejectionError(reject("bad_request", detail=f"{expanded}."))
         currency = await self._currency(scope, account, arguments.get("currency"))
         granules = expanded.granules
+        self._context.count_nodes(len(granules))
         head, month_items = await self._histories(account.id, currency, granules)
         amounts = _granule_changes(scope, head, month_items, granules)
         if not changes:
@@ -323,7 +326,15 @@ class BalanceReader:
         if scope == "own":
             return own
         node = await chart_node(self._context, account)
-        below = frozenset[str]() if node is None else descendant_currencies(node)
+        if node is None:  # without a Schema, what was posted says it
+            heads = await self._context.partition(
+                keys.balances_of(account.id), _HEADS, consistent=False
+            )
+            below: frozenset[str] | None = frozenset(
+                [_currency_of(head) for head in heads if _has_lines("child", head)]
+            )
+        else:
+            below = descendant_currencies(node)
         return None if below is None else own | below
 
     # --- Items ------------------------------------------------------------------------------------
@@ -373,6 +384,11 @@ def _of_scope(sums: history.Sums, scope: Scope) -> int:
     if scope == "own":
         return sums.own
     return sums.child if scope == "child" else sums.own + sums.child
+
+
+def _has_lines(scope: Scope, head: Item) -> bool:
+    """Whether any line of the scope, in the head's currency, was ever counted."""
+    return any(name in head for name in _SCOPE_ATTRIBUTES[scope])
 
 
 def _currency_of(item: Item) -> str:

@@ -23,7 +23,7 @@ from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion
 from shared.ledger.rejections import reject
 from shared.ledger.schemas import Schema
-from shared.limits import CURRENCIES_PER_ACCOUNT_MAX
+from shared.limits import CURRENCIES_PER_ACCOUNT_MAX, NODES_PER_REQUEST_MAX
 from shared.search.index import Index
 from shared.settings import Settings
 from shared.store.catalog import Catalog
@@ -44,6 +44,7 @@ class RequestContext:
         "_consistent",
         "_entries",
         "_eventual",
+        "_nodes",
         "_readings",
         "_schema_heads",
         "_schema_versions",
@@ -80,11 +81,24 @@ class RequestContext:
         self._eventual: KeyLoader | None = None
         self._consistent: KeyLoader | None = None
         self._searches: SearchLoader | None = None
+        self._nodes = 0
         self._readings: dict[Hashable, Future[Any]] = {}
         self._entries: dict[str, LedgerEntry] = {}
         self._accounts: dict[str, LedgerAccount] = {}
         self._schema_heads: dict[str, SchemaHead] = {}
         self._schema_versions: dict[tuple[str, int], SchemaVersion] = {}
+
+    def count_nodes(self, count: int) -> None:
+        """Counts nodes that a list of this request may give: lists inside lists multiply.
+
+        Raises RejectionError when they are too many.
+        """
+        self._nodes += count
+        if self._nodes > NODES_PER_REQUEST_MAX:
+            limit = NODES_PER_REQUEST_MAX
+            raise RejectionError(
+                reject("too_many_items", where="A request", count="more list nodes", max=limit)
+            )
 
     # --- Loaders ----------------------------------------------------------------------------------
     @property
@@ -160,8 +174,10 @@ class RequestContext:
             if page.next_key is None:
                 return items
             after = page.next_key[1]
-        where, limit = "The Ledger Account's list of currencies", CURRENCIES_PER_ACCOUNT_MAX
-        raise RejectionError(reject("too_many_items", where=where, count="more", max=limit))
+        where, limit = "The Ledger Account", CURRENCIES_PER_ACCOUNT_MAX
+        raise RejectionError(
+            reject("too_many_items", where=where, count="more currencies", max=limit)
+        )
 
     # --- Values by id -----------------------------------------------------------------------------
     async def entry(self, entry_id: str) -> LedgerEntry | None:

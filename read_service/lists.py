@@ -151,24 +151,31 @@ class ListQuery:
 
 
 def read_query(
-    resource: ListResource, ledger: Ledger, owner: str, arguments: Arguments
+    context: RequestContext,
+    resource: ListResource,
+    ledger: Ledger,
+    owner: str,
+    arguments: Arguments,
 ) -> ListQuery:
     """Checks a list field's arguments. `owner` is the id of what the list hangs on."""
     filter_set = arguments.get("filter")
     found = resource.read_filter(filter_set, ledger)
     if isinstance(found, Rejection):
         raise RejectionError(found)
-    digest, page = read_page(resource.field, owner, arguments)
+    digest, page = read_page(context, resource.field, owner, arguments)
     return ListQuery(digest, page, found.clauses, found.account_id)
 
 
-def read_page(field: str, owner: str, arguments: Arguments) -> tuple[bytes, PageArguments]:
-    """The list's digest, and which page of it is asked."""
+def read_page(
+    context: RequestContext, field: str, owner: str, arguments: Arguments
+) -> tuple[bytes, PageArguments]:
+    """The list's digest, and which page of it is asked; the page counts as full."""
     digest = list_digest(field, owner, arguments.get("filter"))
     get = arguments.get
     page = page_arguments(digest, get("first"), get("last"), get("after"), get("before"))
     if isinstance(page, Rejection):
         raise RejectionError(page)
+    context.count_nodes(page.size)
     return digest, page
 
 
@@ -201,7 +208,7 @@ async def search_list(
 
 async def ledger_entries(context: RequestContext, ledger: Ledger, arguments: Arguments) -> Page:
     """Ledger.ledgerEntries."""
-    query = read_query(LEDGER_ENTRIES, ledger, ledger.id, arguments)
+    query = read_query(context, LEDGER_ENTRIES, ledger, ledger.id, arguments)
     schema = await context.schema_of(ledger)
     if schema is not None and schema.entries_strong:
         return await _strong_entries(context, ledger, query)
@@ -213,7 +220,7 @@ async def group_entries(
 ) -> Page:
     """LedgerEntryGroup.ledgerEntries."""
     owner = f"{ledger.id}#{key}#{value}"
-    query = read_query(GROUP_ENTRIES, ledger, owner, arguments)
+    query = read_query(context, GROUP_ENTRIES, ledger, owner, arguments)
     narrowed = _narrowed(query, in_group(key, value))
     return await search_list(context, GROUP_ENTRIES, narrowed, (ledger.id,))
 
@@ -223,14 +230,15 @@ async def account_entries(
 ) -> Page:
     """LedgerAccount.ledgerEntries: eventual, whatever the Schema says of Ledger.ledgerEntries."""
     query = _narrowed(
-        read_query(ACCOUNT_ENTRIES, ledger, account_id, arguments), touching_account(account_id)
+        read_query(context, ACCOUNT_ENTRIES, ledger, account_id, arguments),
+        touching_account(account_id),
     )
     return await search_list(context, ACCOUNT_ENTRIES, query, (ledger.id,))
 
 
 async def ledger_lines(context: RequestContext, ledger: Ledger, arguments: Arguments) -> Page:
     """Ledger.lines; narrowed to one account it is read as that account's own list."""
-    query = read_query(LEDGER_LINES, ledger, ledger.id, arguments)
+    query = read_query(context, LEDGER_LINES, ledger, ledger.id, arguments)
     account_id = query.account_id
     if account_id is None:
         return await search_list(context, LEDGER_LINES, query, (ledger.id,))
@@ -247,7 +255,7 @@ async def account_lines(
 ) -> Page:
     """LedgerAccount.lines."""
     account_id = account.id
-    query = read_query(ACCOUNT_LINES, ledger, account_id, arguments)
+    query = read_query(context, ACCOUNT_LINES, ledger, account_id, arguments)
     if await _keeps_strong_lines(context, account):
         return await _strong_lines(context, account_id, query)
     return await search_list(context, ACCOUNT_LINES, query, (ledger.id, account_id))
@@ -260,7 +268,7 @@ async def _keeps_strong_lines(context: RequestContext, account: Account) -> bool
 
 async def ledger_accounts(context: RequestContext, ledger: Ledger, arguments: Arguments) -> Page:
     """Ledger.ledgerAccounts."""
-    query = read_query(LEDGER_ACCOUNTS, ledger, ledger.id, arguments)
+    query = read_query(context, LEDGER_ACCOUNTS, ledger, ledger.id, arguments)
     return await search_list(context, LEDGER_ACCOUNTS, query, (ledger.id,))
 
 
@@ -269,7 +277,7 @@ async def child_accounts(
 ) -> Page:
     """LedgerAccount.childLedgerAccounts: those right below."""
     query = _narrowed(
-        read_query(CHILD_ACCOUNTS, ledger, account_id, arguments), children_of(account_id)
+        read_query(context, CHILD_ACCOUNTS, ledger, account_id, arguments), children_of(account_id)
     )
     return await search_list(context, CHILD_ACCOUNTS, query, (ledger.id,))
 
@@ -397,7 +405,7 @@ async def _ledgers_of(
     arguments: Arguments,
     keep: Callable[[Ledger], bool],
 ) -> Page:
-    digest, page = read_page(field, pk, arguments)
+    digest, page = read_page(context, field, pk, arguments)
 
     async def hydrate(references: Sequence[Item]) -> list[Ledger | None]:
         loading = [
@@ -420,7 +428,7 @@ async def _ledgers_of(
 async def schemas(context: RequestContext, arguments: Arguments) -> Page:
     """Query.schemas: the workspace's Schemas."""
     workspace_id = context.workspace_id
-    digest, page = read_page("schemas", workspace_id, arguments)
+    digest, page = read_page(context, "schemas", workspace_id, arguments)
 
     async def hydrate(references: Sequence[Item]) -> list[SchemaChoice | None]:
         return [SchemaChoice(workspace_id, _listed_id(reference)) for reference in references]
@@ -433,7 +441,7 @@ async def schemas(context: RequestContext, arguments: Arguments) -> Page:
 async def schema_versions(context: RequestContext, key: str, arguments: Arguments) -> Page:
     """Schema.versions, newest first."""
     workspace_id = context.workspace_id
-    digest, page = read_page("Schema.versions", f"{workspace_id}#{key}", arguments)
+    digest, page = read_page(context, "Schema.versions", f"{workspace_id}#{key}", arguments)
 
     async def hydrate(items: Sequence[Item]) -> list[SchemaVersion | None]:
         return [schema_version_from_item(item) for item in items]

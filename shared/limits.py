@@ -38,6 +38,7 @@ PAGE_SIZE_MAX = 200
 FILTER_LIST_MAX = 100
 FILTER_ALL_MAX = 10
 CURSOR_CHARS_MAX = 2_048
+NODES_PER_REQUEST_MAX = 20_000  # of all lists of one request, pages counted as full
 SEARCHES_PER_CALL_MAX = 50  # of one _msearch
 LIST_WALK_CHUNK_ITEMS = 100  # what a filtered list that DynamoDB serves reads at a time
 LIST_WALK_ITEMS_MAX = 2_000  # … and reads for one page at most

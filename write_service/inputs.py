@@ -15,6 +15,7 @@ from shared.errors import RejectionError
 from shared.ledger.currencies import Currency
 from shared.ledger.entries import Bounds, EntryCondition, Group, Tag
 from shared.ledger.rejections import reject
+from shared.ledger.strings import text_problem
 from shared.limits import (
     CONDITIONS_PER_ENTRY_MAX,
     DESCRIPTION_CHARS_MAX,
@@ -27,6 +28,8 @@ from shared.limits import (
     TAGS_PER_LINE_MAX,
 )
 from write_service.commands import AddLedgerEntry, LedgerMatch, RuntimeCondition, RuntimeLine
+
+_SHOWN_CHARS_MAX = 60
 
 
 class Input(BaseModel):
@@ -111,12 +114,14 @@ def refuse(code: str, **values: object) -> RejectionError:
 
 
 def check_chars(where: str, text: str | None, chars_max: int, *, empty: bool = False) -> None:
-    """Refuses a text that is too long or, unless `empty`, has no character."""
-    if text is None:
+    """Refuses a text that is too long, holds control characters or, unless `empty`, has no
+    character."""
+    if text is None or (empty and not text):
         return
-    if len(text) > chars_max or (not text and not empty):
-        rule = f"{'at most' if empty else '1 to'} {chars_max} characters"
-        raise refuse("invalid_string", where=where, rule=rule, value=f"{len(text)} characters")
+    rule = text_problem(text, chars_max)
+    if rule is not None:
+        value = repr(text) if 0 < len(text) <= _SHOWN_CHARS_MAX else f"{len(text)} characters"
+        raise refuse("invalid_string", where=where, rule=rule, value=value)
 
 
 def check_count(where: str, count: int, count_max: int) -> None:

@@ -7,7 +7,7 @@ A warm post finds all of it in the process and reads nothing.
 from collections.abc import Iterable
 
 from shared.errors import RejectionError
-from shared.ledger.identifiers import account_id
+from shared.ledger.identifiers import account_id, is_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.rejections import reject
 from shared.ledger.schemas import Schema
@@ -19,11 +19,12 @@ from write_service.commands import AddLedgerEntry, LedgerMatch
 from write_service.planning.view import LedgerView
 
 _VIEWS_MAX = 1_000
+_SHOWN_CHARS_MAX = 60  # of an id, in a message
 
 
 def described(match: LedgerMatch) -> str:
     """A match as it reads in a message."""
-    parts = [f"the id {match.id}" if match.id else "", f"the ik {match.ik}" if match.ik else ""]
+    parts = [f"the id {match.id[:_SHOWN_CHARS_MAX]}" if match.id else "", f"the ik {match.ik}" if match.ik else ""]
     return " and ".join(part for part in parts if part)
 
 
@@ -44,9 +45,10 @@ class Prefetcher:
             ledger = self._catalog.fresh_ledger(workspace_id, match.ik)
             if ledger is None:
                 ledger = await self._catalog.ledger_by_ik(workspace_id, match.ik)
-        else:
-            assert match.id is not None
+        elif match.id is not None and is_id(match.id):
             ledger = await self._catalog.ledger_by_id(workspace_id, match.id)
+        else:
+            ledger = None
         if ledger is None or match.id not in (None, ledger.id):
             raise RejectionError(reject("ledger_not_found", what=described(match)))
         return ledger
@@ -86,14 +88,13 @@ class Prefetcher:
     async def path_of(self, ledger: Ledger, account_id: str) -> str:
         """The path of an account named by id. Raises RejectionError when the ledger has none
         such."""
-        await self.learn_accounts([account_id])
-        account = self._catalog.known_account(account_id)
+        account = None
+        if is_id(account_id):
+            await self.learn_accounts([account_id])
+            account = self._catalog.known_account(account_id)
         if account is None or account.ledger_id != ledger.id:
-            raise RejectionError(
-                reject(
-                    "ledger_account_not_found", ledger=ledger.ik, what=f"with the id {account_id}"
-                )
-            )
+            what = f"with the id {account_id[:_SHOWN_CHARS_MAX]}"
+            raise RejectionError(reject("ledger_account_not_found", ledger=ledger.ik, what=what))
         return account.path
 
     async def learn_currencies(self, command: AddLedgerEntry, view: LedgerView) -> None:

@@ -43,10 +43,12 @@ async def resolve_ledger_entry_history(
 async def _reversal_history(entry: LedgerEntry, info: Info) -> lists.Page:
     context: RequestContext = info.context
     entries = await chain_entries(context, entry.ledger_id, entry.ik, REVERSAL_HISTORY_ENTRIES_MAX)
+    context.count_nodes(len(entries))
     return lists.whole(entries)
 
 
-def _lines(entry: LedgerEntry, _: Info) -> lists.Page:
+def _lines(entry: LedgerEntry, info: Info) -> lists.Page:
+    info.context.count_nodes(len(entry.lines))
     return lists.Page([PlacedLine(entry, line) for line in entry.lines], lists.WHOLE)
 
 

@@ -26,6 +26,11 @@ class QueryForwarder:
         self._url = f"{read_url.rstrip('/')}/graphql"
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether queries can be sent."""
+        return self._session is not None
+
     async def open(self) -> None:
         """Makes the pool of connections."""
         assert self._session is None

@@ -236,18 +236,19 @@ async def test_a_request_that_takes_too_long_is_answered_all_the_same() -> None:
 
 
 async def test_at_most_so_many_requests_are_answered_at_once() -> None:
-    going_on = asyncio.Event()
+    going_on, all_begun = asyncio.Event(), asyncio.Event()
     begun: list[int] = []
 
     async def waiting(_source: object, _info: object) -> dict[str, str]:
         begun.append(1)
+        if len(begun) == 2:
+            all_begun.set()
         await going_on.wait()
         return {"id": "w"}
 
     service = HttpRig({"Query": {"workspace": waiting}}, limits=HttpLimits(in_flight_max=2))
     first = [asyncio.create_task(service.post("{ workspace { id } }")) for _ in range(2)]
-    while len(begun) < 2:
-        await asyncio.sleep(0)
+    await all_begun.wait()
     refused = await service.post("{ workspace { id } }")
     assert refused.status_code == 429
     assert refused.headers["retry-after"] == "1"

@@ -122,7 +122,7 @@ SCHEMA_CASES: list[Case] = [
     schema_case("with an account key that is a template", f"{ACCOUNTS}.0.key", "{{a}}", BAD_INPUT),
     schema_case("with an account without a key", f"{ACCOUNTS}.0.key", REMOVED, BAD_INPUT),
     schema_case("11 levels deep", ACCOUNTS, deep(11)),
-    schema_case("40 levels deep", ACCOUNTS, deep(40)),
+    schema_case("40 levels deep", ACCOUNTS, deep(40), "json_too_deep"),
     schema_case("with 2001 accounts", ACCOUNTS, many_accounts(2_000)),
     schema_case("with a parameter in a static account's name", f"{ACCOUNTS}.0.name", "{{a}}"),
     schema_case("with an unclosed template", f"{ACCOUNTS}.1.name", "{{a"),

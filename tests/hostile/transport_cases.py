@@ -17,7 +17,7 @@ GOOD = '{"query": "{ workspace { id } }"}'
 FORM = "application/x-www-form-urlencoded"
 
 
-# --- Methods, paths, content types --------------------------------------------------------------------
+# --- Methods, paths, content types ----------------------------------------------------------------
 def request_case(
     name: str,
     code: str,
@@ -36,8 +36,11 @@ def request_case(
 
 METHODS = [
     request_case(f"method {method}", "method_not_allowed", 405, method)
-    for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO")
-] + [request_case("method HEAD", "", 405, "HEAD")]
+    for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+] + [
+    request_case("method HEAD", "", 405, "HEAD"),
+    request_case("method FOO", "", 400, "FOO"),
+]
 
 PATHS = [
     request_case(f"path {path}", "not_found", 404, path=path)
@@ -76,13 +79,20 @@ CONTENT_TYPES = [
 ]
 
 
-# --- Bodies -------------------------------------------------------------------------------------------
+# --- Bodies ---------------------------------------------------------------------------------------
 def nested(depth: int) -> str:
     """JSON arrays, one inside the other."""
     return "[" * depth + "]" * depth
 
 
-def variables(raw: str, document: str = "query q($v: JSON) { workspace { id } }") -> str:
+POST_ONE = """mutation post($v: JSON) {
+  addLedgerEntry(ik: "nested", entry: {ledger: {ik: "none"}, type: "none", parameters: $v}) {
+    __typename
+  }
+}"""
+
+
+def variables(raw: str, document: str = POST_ONE) -> str:
     """A body whose variable `v` is written as `raw`."""
     return f'{{"query": {json.dumps(document)}, "variables": {{"v": {raw}}}}}'
 
@@ -140,7 +150,7 @@ BODIES = [
 ]
 
 
-# --- Tokens -------------------------------------------------------------------------------------------
+# --- Tokens ---------------------------------------------------------------------------------------
 def token_case(name: str, *authorization: str) -> Case:
     """`{{token}}` and other names of the world are filled in; names of forged tokens too."""
 
@@ -191,7 +201,7 @@ TOKENS = [
 ]
 
 
-# --- The token endpoint -------------------------------------------------------------------------------
+# --- The token endpoint ---------------------------------------------------------------------------
 def grant_case(
     name: str,
     error: str,

@@ -166,7 +166,7 @@ def make_world(system: System) -> World:
     )
 
 
-# --- Tokens -------------------------------------------------------------------------------------------
+# --- Tokens ---------------------------------------------------------------------------------------
 def _part(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")

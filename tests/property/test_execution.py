@@ -63,6 +63,7 @@ def make(later: bool) -> GraphQLSchema:
 SCHEMAS = {later: make(later) for later in (False, True)}
 DOCUMENTS = {later: Documents(schema) for later, schema in SCHEMAS.items()}
 
+
 # --- What is asked --------------------------------------------------------------------------------
 # Aliases and arguments go together, so that most documents are valid: no name means two things.
 def aliased(names: list[str]) -> st.SearchStrategy[str]:
@@ -97,9 +98,7 @@ def selections(type_name: str, depth: int) -> st.SearchStrategy[str]:
         "Leaf": {},
         "Any": {"... on Item": "Item", "... on Leaf": "Leaf"},
     }[type_name]
-    choices: list[st.SearchStrategy[str]] = [
-        st.tuples(aliased(leaves), CONDITIONS).map("".join)
-    ]
+    choices: list[st.SearchStrategy[str]] = [st.tuples(aliased(leaves), CONDITIONS).map("".join)]
     if type_name == "Item":
         choices.append(st.tuples(ECHOES, CONDITIONS).map("".join))
         choices.append(st.sampled_from(["...Few", "...Few @include(if: $no)"]))
@@ -176,7 +175,11 @@ async def ours(operation: Operation, variables: dict[str, Any], root: Any) -> An
 
 
 @given(
-    selections("Query", 3), ROOTS, st.booleans(), st.booleans(), st.sampled_from([{}, {"text": "t"}])
+    selections("Query", 3),
+    ROOTS,
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([{}, {"text": "t"}]),
 )
 async def test_answers_are_graphql_cores(
     selection: str, root: Any, later: bool, yes: bool, text: dict[str, str]
@@ -187,7 +190,7 @@ async def test_answers_are_graphql_cores(
             "$yes": "$yes: Boolean!",
             "$no": "$no: Boolean! = false",
             "$n": "$n: Int! = 4",
-            "$text": "$text: String! = \"d\"",
+            "$text": '$text: String! = "d"',
         }.items()
         if name in selection or (name == "$yes" and "...Few" in selection)
     ]

@@ -40,7 +40,7 @@ async def _command(
     entry = LedgerEntryInput.model_validate(raw)
     matches = [line.account for line in entry.lines or ()]
     matches += [condition.account for condition in entry.conditions]
-    if any(match.path is None or match.ledger is not None for match in matches):
+    if any(match.id is not None or match.ledger is not None for match in matches):
         entry = await _named_by_path(services, workspace_id, entry, where)
     return add_ledger_entry(workspace_id, ik, entry, where)
 

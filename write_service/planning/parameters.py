@@ -74,7 +74,7 @@ def check_parameters(
         )
     needed = entry_type.parameters
     for name in given:
-        if name not in needed:
+        if name not in needed and name not in entry_type.repeated:
             raise RejectionError(
                 reject("unknown_parameter", name=shown(name), type=entry_type.type)
             )

@@ -31,12 +31,14 @@ TOO_MUCH = {
     "too_many_definitions": "fragment f on Query { workspace { id } } " * 101,
     "query_too_deep": nested(21),
     "too_many_fields": "{ "
-    + " ".join(f"a{i}: ledgers {{ nodes {{ {' '.join(['id ik name'] * 20)} }} }}" for i in range(40))
+    + " ".join(
+        f"a{i}: ledgers {{ nodes {{ {' '.join(['id ik name'] * 20)} }} }}" for i in range(40)
+    )
     + " }",
     "too_many_repeated_fields": "{ workspace { " + "id " * 200 + "} }",
     "too_many_aliases": "{ workspace { " + " ".join(f"a{i}: id" for i in range(201)) + " } }",
     "too_many_root_fields": "{ " + "__typename " * 51 + "}",
-    "json_too_deep": "mutation { instantiateLedgerAccount(ledger: {}, path: \"a\", parameters: {a: "
+    "json_too_deep": 'mutation { instantiateLedgerAccount(ledger: {}, path: "a", parameters: {a: '
     + "[" * 51
     + "]" * 51
     + "}) { __typename } }",
@@ -70,8 +72,8 @@ def test_what_is_just_within_the_limits_is_accepted(documents: Documents) -> Non
         (
             "{ ...f0 } "
             + " ".join(
-                f"fragment f{i} on Query {{ a{i}: workspace {{ id }} ...f{i + 1} x: workspace {{ ...w }}"
-                f" ...f{i + 1} }}"
+                f"fragment f{i} on Query {{ a{i}: workspace {{ id }} ...f{i + 1}"
+                f" x: workspace {{ ...w }} ...f{i + 1} }}"
                 for i in range(60)
             )
             + " fragment f60 on Query { workspace { id } } fragment w on Workspace { id }",
@@ -79,17 +81,17 @@ def test_what_is_just_within_the_limits_is_accepted(documents: Documents) -> Non
         ),
         ("{ " + "... on Query { " * 200 + "__typename" + " }" * 200 + " }", "query_too_deep"),
         ("{ a" * 3_000, "query_too_deep"),
-        ("{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
-         "validation_failed"),
+        (
+            "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
+            "validation_failed",
+        ),
         ("subscription { a }", "validation_failed"),
         ("type A { a: Int }", "validation_failed"),
         ("", "syntax_error"),
         ("fragment f on Query { workspace { id } }", "validation_failed"),
     ],
 )
-def test_documents_made_to_hurt_are_refused(
-    documents: Documents, document: str, code: str
-) -> None:
+def test_documents_made_to_hurt_are_refused(documents: Documents, document: str, code: str) -> None:
     assert set(codes(documents.operation(document, None))) == {code}
 
 

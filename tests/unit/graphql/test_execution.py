@@ -123,7 +123,7 @@ async def test_mutations_run_one_after_the_other() -> None:
         return {"success": True}
 
     schema = schema_with({"Mutation": {"deleteLedger": resolve}})
-    field = "{}: deleteLedger(ledger: {{ik: \"{}\"}}) {{ __typename }}"
+    field = '{}: deleteLedger(ledger: {{ik: "{}"}}) {{ __typename }}'
     answer = await run(schema, f"mutation {{ {field.format('a', 'a')} {field.format('b', 'b')} }}")
     assert list(answer["data"]) == ["a", "b"]
     assert steps == ["a begins", "a ends", "b begins", "b ends"]
@@ -164,7 +164,9 @@ async def test_null_spreads_to_the_nearest_field_that_may_be_null() -> None:
 
 async def test_null_spreads_through_lists() -> None:
     page = {"nodes": [{"id": "a"}, {"id": None}]}
-    answer = await run(schema_with({"Query": {"ledgers": giving(page)}}), "{ ledgers { nodes { id } } }")
+    answer = await run(
+        schema_with({"Query": {"ledgers": giving(page)}}), "{ ledgers { nodes { id } } }"
+    )
     assert answer["data"] is None
     assert [error["path"] for error in answer["errors"]] == [["ledgers", "nodes", 1, "id"]]
 
@@ -206,7 +208,9 @@ async def test_fields_of_one_selection_are_awaited_together() -> None:
         await asyncio.wait_for(both.wait(), 5)
         return "x"
 
-    schema = schema_with({"Query": {"ledger": giving({})}, "Ledger": {"id": resolve, "name": resolve}})
+    schema = schema_with(
+        {"Query": {"ledger": giving({})}, "Ledger": {"id": resolve, "name": resolve}}
+    )
     assert await run(schema, LEDGER) == {"data": {"ledger": {"id": "x", "name": "x"}}}
 
 

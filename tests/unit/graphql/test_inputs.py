@@ -1,4 +1,4 @@
-"""Variables and arguments: null is absent, defaults hold, and what is wrong is named with its place."""
+"""Variables and arguments: null is absent, defaults hold, what is wrong is named with its place."""
 
 from typing import Any
 
@@ -96,7 +96,7 @@ async def test_null_members_of_input_objects_are_absent() -> None:
     await run(
         schema,
         "mutation($entry: LedgerEntryInput!) "
-        "{ addLedgerEntry(ik: \"x\", entry: $entry) { __typename } }",
+        '{ addLedgerEntry(ik: "x", entry: $entry) { __typename } }',
         {
             "entry": {
                 "type": None,
@@ -155,7 +155,7 @@ async def test_what_does_not_fit_is_named_with_its_place(
 
 async def test_an_unknown_enum_value_is_refused() -> None:
     schema = schema_with()
-    document = "query($m: ReadBalanceConsistencyMode) { ledgerAccount(ledgerAccount: {id: \"a\"}) "
+    document = 'query($m: ReadBalanceConsistencyMode) { ledgerAccount(ledgerAccount: {id: "a"}) '
     document += "{ ownBalance(consistencyMode: $m) } }"
     for value in ("STRONG", 1, ["strong"], {}):
         answer = await run(schema, document, {"m": value})

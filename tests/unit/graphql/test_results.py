@@ -118,10 +118,10 @@ async def test_a_value_that_is_no_member_of_its_interface_is_our_own_mistake() -
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_refusal_is_an_internal_error_only_when_it_is_our_fault(code: str) -> None:
-    values = {name: "x" for name in ("detail", "what", "where", "rule", "value", "count", "max")}
-    values |= {name: "x" for name in ("key", "version", "ledger", "type", "status", "name", "path")}
-    values |= {name: "x" for name in ("id", "ik", "bytes", "violations", "role", "operation")}
-    values |= {name: "x" for name in ("one", "other", "line", "total", "condition", "balance")}
+    values = dict.fromkeys(("detail", "what", "where", "rule", "value", "count", "max"), "x")
+    values |= dict.fromkeys(("key", "version", "ledger", "type", "status", "name", "path"), "x")
+    values |= dict.fromkeys(("id", "ik", "bytes", "violations", "role", "operation"), "x")
+    values |= dict.fromkeys(("one", "other", "line", "total", "condition", "balance"), "x")
     rejection = reject(code, **values)
     is_ours = code in ("internal_error", "unavailable", "overloaded")
     assert failure(rejection) == {

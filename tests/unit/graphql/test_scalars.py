@@ -119,7 +119,9 @@ def test_an_int96_literal_has_the_whole_range() -> None:
 
 
 def test_json_literals_resolve_variables_and_leave_absent_ones_out() -> None:
-    literal = parse_value('{a: $given, b: $absent, c: [1, $given, $absent], d: {e: $given, f: null}}')
+    literal = parse_value(
+        "{a: $given, b: $absent, c: [1, $given, $absent], d: {e: $given, f: null}}"
+    )
     assert scalar("JSON").parse_literal(literal, {"given": "x"}) == {
         "a": "x",
         "c": [1, "x", None],

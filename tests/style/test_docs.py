@@ -1,0 +1,26 @@
+"""Docs that are generated are what the code says, and the README keeps its promises."""
+
+from pathlib import Path
+
+from infra.docs import ERRORS, render_errors
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_table_of_errors_is_the_code_s():
+    assert ERRORS.read_text() == render_errors(), "run python -m infra.docs"
+
+
+def test_the_readme_is_short_and_shows_the_commands():
+    readme = (ROOT / "README.md").read_text()
+    assert len(readme.splitlines()) <= 120
+    for command in ("make run", "make demo", "make test"):
+        assert command in readme
+
+
+def test_every_setting_is_in_the_example():
+    from shared.settings import PREFIX, Settings
+
+    example = (ROOT / ".env.example").read_text()
+    missing = [name for name in Settings.__annotations__ if PREFIX + name.upper() not in example]
+    assert missing == []
