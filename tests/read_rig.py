@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 import httpx
 
 from read_service.app import compose
-from shared.auth import ApiClient, TokenSigner, secret_digest
+from shared.auth import ApiClient, Role, TokenSigner, secret_digest
 from shared.clock import FixedClock, SystemClock
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount, parent_path
@@ -321,6 +321,8 @@ class Answer:
 class ReadRig(Seeds):
     """The read service in this process, asked over ASGI as a client would."""
 
+    role: Role = "reader"
+
     def __init__(self, engines: Engines | None = None) -> None:
         super().__init__(engines)
         self.settings = Settings(token_secret="0123456789abcdef" * 4)
@@ -351,7 +353,7 @@ class ReadRig(Seeds):
                 id=f"client-of-{workspace_id}",
                 workspace_id=workspace_id,
                 name="test",
-                role="reader",
+                role=self.role,
                 secret_digest=secret_digest("secret"),
                 created_ms=self.clock.now_ms(),
             )

@@ -219,5 +219,5 @@ def _unmet(condition: PlannedCondition, balance: int) -> Rejection:
         "conditional_request_failed",
         path=condition.account_path,
         condition=f"the {when} on {scope}, {asked},",
-        balance=balance,
+        balance=f"is {balance}" if condition.is_pre else f"would be {balance}",
     )

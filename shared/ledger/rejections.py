@@ -96,7 +96,7 @@ _ROWS = (
         "{count} of {total} entries were refused; none was posted.",
     ),
     # Judged when writing
-    Code("conditional_request_failed", "{path}: {condition} is not met, the balance is {balance}."),
+    Code("conditional_request_failed", "{path}: {condition} is not met: the balance {balance}."),
     Code("balance_overflow", "The balance of {path} would leave the range of Int96."),
     # Reading
     Code("invalid_cursor", "{where} is not a cursor of this list: {detail}."),

@@ -18,6 +18,11 @@ LAST_PAGE = {
     "hasPreviousPage": False,
     "startCursor": None,
 }
+LISTS_OF_ACCOUNTS = {
+    "listLedgerAccounts",
+    "listLedgerAccountBalances",
+    "listMultiCurrencyLedgerAccountBalances",
+}
 UNBUILT = {
     "listLedgerEntryGroupBalances",
     "getEntryDataMigrations",
@@ -82,6 +87,7 @@ def expected_answers(ids: dict[str, str]) -> dict[str, tuple[dict[str, Any], Any
         "lines": {"nodes": lines(ids)},
     }
     shown = [{"amount": "7", "account": {"path": path}} for path in (CASH, AVAILABLE)]
+    shown = [{"amount": "7", "account": {"path": path}} for path in (CASH, AVAILABLE)]
     listed = {"ik": "one", "type": "fund", "posted": POSTED, "lines": {"nodes": shown}}
     unset = {"balanceCurrency": None, "balanceAt": None, "balanceConsistencyMode": None}
     return {
@@ -125,8 +131,7 @@ async def test_queries_about_one_thing_answer_in_full(reader: ReadRig) -> None:
 async def test_lists_of_accounts_answer_with_every_balance(reader: ReadRig) -> None:
     ids = await fill(reader)
     variables = {"ledgerIk": "main", "after": None, "first": None, "before": None}
-    names = ("listLedgerAccounts", "listLedgerAccountBalances", "listMultiCurrencyLedgerAccountBalances")  # fmt: skip
-    for name in names:
+    for name in LISTS_OF_ACCOUNTS:
         modes = re.findall(r"\$(balance\w+|\w+Mode):", QUERIES[name])
         answer = await reader.ask(QUERIES[name], **variables, **dict.fromkeys(modes))
         page = answer.data["ledger"]["ledgerAccounts"]
@@ -172,9 +177,4 @@ async def test_a_query_of_a_later_part_says_that_it_is_not_implemented(
 
 def test_every_query_of_the_package_is_either_answered_or_told_to_be_missing() -> None:
     answered = set(expected_answers(dict.fromkeys(("ledger", "entry", CASH, AVAILABLE), "")))
-    listed = {
-        "listLedgerAccounts",
-        "listLedgerAccountBalances",
-        "listMultiCurrencyLedgerAccountBalances",
-    }
-    assert answered | listed | UNBUILT == set(QUERIES)
+    assert answered | LISTS_OF_ACCOUNTS | UNBUILT == set(QUERIES)
