@@ -78,7 +78,7 @@ async def _take_all(
         if not missing:
             return
         for seen in missing:
-            lease = await book.take(seen)
+            lease = await book.take(seen, from_living=True)
             if lease is not None:
                 held[seen.shard_id] = lease
         await asyncio.sleep(FENCE_ROUND_MS / 1_000)

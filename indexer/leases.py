@@ -180,13 +180,17 @@ class LeaseBook:
                 )
             )
 
-    async def take(self, seen: LeaseSeen) -> Lease | None:
-        """Makes the shard ours, if the lease still stands as `seen`; None when another was faster."""
+    async def take(self, seen: LeaseSeen, *, from_living: bool = False) -> Lease | None:
+        """Makes the shard ours, if the lease still stands as `seen`; None when another was faster.
+
+        `from_living`: whatever its owner has done since then; only a change of owner is too late.
+        """
         epoch = seen.epoch + 1
+        alive = () if from_living else (Is("c", seen.beats),)
         write = Update(
             keys.checkpoint(self._projector, seen.shard_id),
             set={"o": self._owner, "n": epoch, "c": seen.beats + 1},
-            guards=(Is("n", seen.epoch), Is("c", seen.beats)),
+            guards=(Is("n", seen.epoch), *alive),
         )
         try:
             answer = await self._table.write(write)
@@ -194,8 +198,12 @@ class LeaseBook:
             return None  # if it was done after all, the next look shows it as our own
         if isinstance(answer, GuardFailed):
             return None
-        beats, checkpoint = seen.beats + 1, seen.checkpoint
-        return Lease(self._projector, seen.shard_id, self._owner, epoch, beats, checkpoint)
+        lease = Lease(
+            self._projector, seen.shard_id, self._owner, epoch, seen.beats + 1, seen.checkpoint
+        )
+        if from_living:
+            lease.checkpoint = await self.read_back(lease)
+        return lease
 
     async def renew(self, lease: Lease) -> None:
         """Shows a sign of life. Raises LeaseLost when another process holds the shard."""

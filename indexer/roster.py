@@ -213,7 +213,8 @@ class Roster:
             if shard_id not in self._following and self._book.is_free(leases[shard_id])
         )
         for shard_id in shards_to_take(ready, leases, free, self._owner):
-            lease = await self._book.take(leases[shard_id])
+            living = shard_id not in free
+            lease = await self._book.take(leases[shard_id], from_living=living)
             if lease is not None:
                 self._follow(lease)
 

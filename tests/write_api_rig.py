@@ -1,6 +1,7 @@
 """The write service in this process on the in-memory twins, asked over ASGI as a client would."""
 
 import json
+from itertools import count
 from random import Random
 from typing import Any, cast
 
@@ -63,6 +64,7 @@ class WriteRig(ReadRig):
     """Restarts forget everything but the table."""
 
     role: Role = "admin"
+    processes = count(1)  # a process's tokens are its own, also after a restart
 
     def restart(self) -> None:
         metrics = Metrics()
@@ -71,7 +73,7 @@ class WriteRig(ReadRig):
             clock=self.clock,
             table=cast(Table, self.table),
             metrics=metrics,
-            process_id="test",
+            process_id=f"test-{next(self.processes)}",
             rng=Random(1),
         )
         self.service = compose(

@@ -11,7 +11,10 @@ from pydantic import ValidationError
 from shared.errors import Overloaded, RejectionError, StoreError
 from shared.graphql.results import failure
 from shared.ledger.rejections import Rejection, reject
+from shared.observe import STORE_FAILED, EventLog
 from write_service.plans import Conflicted, Rejected, Unknown
+
+_LOG = EventLog("mutations")
 
 Answer = dict[str, Any]
 Resolver = Callable[..., Awaitable[Answer | Rejection]]
@@ -34,7 +37,8 @@ def mutation(operation: str) -> Callable[[Resolver], Callable[..., Awaitable[Ans
                 answer = reject("bad_request", detail=_first_problem(error))
             except Overloaded:
                 answer = reject("overloaded")
-            except StoreError:
+            except StoreError as error:
+                _LOG.error(STORE_FAILED, operation=operation, exception=error)
                 answer = reject("unavailable", what="The store")
             return failure(answer) if isinstance(answer, Rejection) else answer
 

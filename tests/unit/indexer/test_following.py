@@ -121,7 +121,10 @@ def test_shards_that_the_stream_forgot_after_they_were_finished_leave_no_checkpo
         world.stream.roll(world.stream.open_shards()[0])
         await stand(world.table, *some_entries(world.ledger, 10, first=10))
         await world.drain()
-        await asyncio.sleep(25 * 3_600)
+        for shard in await world.stream.shards():
+            if shard.closed:
+                del world.stream._shards[shard.id]  # a day has passed
+        await asyncio.sleep(2 * LEASE_RENEW_MS / 1_000)
         leases = await LeaseBook(world.table, "search", "x", world.clock).listed()
         assert sorted(leases) == world.stream.open_shards()
         assert process.value("twofold_stream_trimmed_total", "search") == 0
@@ -212,8 +215,7 @@ def test_a_process_whose_lease_was_taken_writes_nothing_more_and_takes_others_in
         await world.drain()
         thief = LeaseBook(world.table, "balances", "thief", world.clock)
         seen = next(iter((await thief.listed()).values()))
-        while await thief.take(seen) is None:
-            seen = next(iter((await thief.listed()).values()))
+        assert await thief.take(seen, from_living=True) is not None
         await stand(world.table, *some_entries(world.ledger, 5))
         await asyncio.sleep(LEASE_RENEW_MS / 1_000 + 1)
         assert process.projectors.rosters[1].followed == []
