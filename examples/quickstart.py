@@ -78,7 +78,7 @@ def transfer(client: Client, ledger: str, ik: str, payer: str, payee: str, cents
 
 
 def caught_up(read: Callable[[], Any], is_complete: Callable[[Any], bool]) -> Any:
-    """What `read` gives once the index has caught up: lists and histories follow a moment behind."""
+    """What `read` gives once the index has caught up: lists follow a moment behind."""
     deadline = time.monotonic() + CATCH_UP_S
     while not is_complete(found := read()):
         if time.monotonic() > deadline:

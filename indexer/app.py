@@ -24,9 +24,11 @@ from shared.observe import SERVICE_STARTED, SERVICE_STOPPED, EventLog, Metrics, 
 from shared.probes import probe_routes
 from shared.search.elastic import ElasticIndex
 from shared.search.index import Index
+from shared.search.metering import SearchMeter
 from shared.settings import Settings, load_settings
 from shared.store.dynamo import open_table
 from shared.store.dynamo_streams import open_stream
+from shared.store.metering import StoreMeter
 
 LOG = EventLog("indexer")
 GRACE_S = 2  # that requests of probes get when the process is told to stop
@@ -61,9 +63,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        table = await stack.enter_async_context(open_table(settings, clock=clock))
-        stream = await stack.enter_async_context(open_stream(settings, clock=clock))
-        index = ElasticIndex(settings)
+        meter = StoreMeter(app.state.metrics)
+        table = await stack.enter_async_context(open_table(settings, clock=clock, metrics=meter))
+        stream = await stack.enter_async_context(open_stream(settings, clock=clock, metrics=meter))
+        index = ElasticIndex(settings, clock=clock, metrics=SearchMeter(app.state.metrics))
         stack.push_async_callback(index.close)
         engines = Engines(table, stream, index, clock)
         readiness = {"dynamodb": stream.shards, "elasticsearch": lambda: _answers(index)}

@@ -186,7 +186,7 @@ class BalancesApplier:
         for change in changes:
             entry = counted_entry(change)
             if entry is None:
-                if isinstance(change, Unreadable) and change.pk[:2] == "E#":
+                if isinstance(change, Unreadable) and change.inserted and change.pk[:2] == "E#":
                     unreadable.append(change)
                 continue
             ledger_id = entry.ledger_id
@@ -211,7 +211,9 @@ def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:
     """A record that can be read, but not projected."""
     assert isinstance(change, Change)
     reason = f"{type(error).__name__}: {error}"
-    return Unreadable(change.sequence, change.written_ms, change.pk, keys.ONLY, reason)
+    return Unreadable(
+        change.sequence, change.written_ms, change.pk, keys.ONLY, reason, change.inserted
+    )
 
 
 def _one_by_one(

@@ -106,7 +106,15 @@ class ShardFollower:
                 end, wait_ms = await self._once(started_ms)
             except LeaseLost:
                 return End.LOST
-            except StreamTrimmed:
+            except StreamTrimmed as error:
+                LOG.warning(
+                    FOLLOW_FAILED,
+                    projector=self.lease.projector,
+                    shard=self.lease.shard_id,
+                    failures=1,
+                    sequence=self.lease.checkpoint.sequence,
+                    error=error,
+                )
                 return End.TRIMMED
             except StreamExpired:
                 continue  # the reads have dropped the iterator

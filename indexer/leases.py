@@ -34,6 +34,7 @@ from shared.store.table import (
 )
 
 SHARDS_LISTED_MAX = 10_000
+FENCE_MARK = "/fence"  # ends the names of owners that hold leases to keep followers away
 _PAGE = 1_000
 
 
@@ -244,6 +245,15 @@ class LeaseBook:
         assert not lease.checkpoint.in_progress
         await self.advance(lease, replace(lease.checkpoint, finished=True))
 
+    async def lost(self, leases: Iterable[Lease]) -> list[LeaseSeen]:
+        """Which of `leases` are no longer ours, as they stand now."""
+        standing = await self.listed()
+        return [
+            standing[lease.shard_id]
+            for lease in leases
+            if lease.shard_id in standing and standing[lease.shard_id].epoch != lease.epoch
+        ]
+
     async def put_at(self, seen: LeaseSeen, checkpoint: Checkpoint) -> bool:
         """Sets a checkpoint outright, to a place that a rebuild made true; fences off the owner.
 
@@ -271,15 +281,21 @@ class LeaseBook:
         )
 
 
+def is_fence(owner: str) -> bool:
+    """Whether an owner holds leases to keep followers away: nothing is taken from it while it lives."""
+    return owner.endswith(FENCE_MARK)
+
+
 def shards_to_take(
     ready: Iterable[str], leases: Mapping[str, LeaseSeen], free: frozenset[str], owner: str
 ) -> list[str]:
     """Which ready shards this process should take now, so that all processes carry alike.
 
     Takes free ones up to its fair share, or one from the process that holds most if nothing is free and
-    that one holds more than its share. `leases` are those as seen, one for each ready shard.
+    that one holds more than its share. `leases` are those as seen, one for each ready shard. What a fence
+    holds isn't there to be shared.
     """
-    ready_ids = sorted(ready)
+    ready_ids = [each for each in sorted(ready) if each in free or not is_fence(leases[each].owner)]
     held: dict[str, list[str]] = {owner: []}
     available = []
     for shard_id in ready_ids:

@@ -13,7 +13,7 @@ from indexer.appliers import BalancesApplier, SearchApplier
 from indexer.bulk import BulkWriter
 from indexer.fence import sole_rebuilder
 from indexer.folds import Folder
-from indexer.leases import LeaseBook
+from indexer.leases import FENCE_MARK, LeaseBook
 from indexer.meters import HEAL_DONE, HEAL_STARTED, IndexerFamilies, ProjectorMeters
 from indexer.quarantine import BALANCES, SEARCH, Quarantine
 from indexer.reads import StreamReads
@@ -59,7 +59,7 @@ def balances_applier(
 def search_parts(engines: Engines, owner: str, say: Callable[[str], None]) -> SearchParts:
     """What a rebuild of the indices by `owner` works with."""
     table, clock = engines.table, engines.clock
-    book = LeaseBook(table, SEARCH, f"{owner}/rebuild", clock)
+    book = LeaseBook(table, SEARCH, owner + FENCE_MARK, clock)
     quarantine = Quarantine(table)
     return SearchParts(table, engines.stream, engines.index, book, quarantine, clock, say)
 
@@ -74,7 +74,7 @@ def recount_parts(
     """What a recount of the histories by `owner` works with."""
     table, clock = engines.table, engines.clock
     applier = balances_applier(
-        engines, LeaseBook(table, BALANCES, f"{owner}/rebuild", clock), families
+        engines, LeaseBook(table, BALANCES, owner + FENCE_MARK, clock), families
     )
     catalog = Catalog(table, clock)
     return RecountParts(table, engines.stream, catalog, clock, applier, say, settle_ms)
@@ -138,7 +138,7 @@ class Projectors:
     def _sole(self, projector: str) -> AbstractAsyncContextManager[None]:
         LOG.warning(HEAL_STARTED, projector=projector)
         engines = self._engines
-        return sole_rebuilder(engines.table, projector, f"{self._owner}/rebuild", engines.clock)
+        return sole_rebuilder(engines.table, projector, self._owner, engines.clock)
 
 
 def _say(projector: str) -> Callable[[str], None]:

@@ -205,14 +205,15 @@ class Quarantine:
     async def _retry_deltas(self, aside: Aside) -> str | None:
         """Adds what one batch can take, in the batch that leaves the rest; and again until nothing is left."""
         left = aside
-        for turn in range(len(aside.body["deltas"])):
+        for _ in range(len(aside.body["deltas"])):
             updates = _updates_of(left)
             now, later = updates[:ROLLUP_ITEMS_MAX], updates[ROLLUP_ITEMS_MAX:]
             guard = (Is("b", left.put().item["b"]),)
             rest = deltas_aside(left.sequence, later, left.reason, left.at_ms)
             rest = replace(rest, sequence=left.sequence)
             keep = replace(rest.put(), guards=guard) if later else Delete(left.key, guards=guard)
-            token = blake2b(f"{left.sequence} {turn}".encode(), digest_size=16).hexdigest()
+            name = f"{left.sequence} {left.put().item['b']!r}"
+            token = blake2b(name.encode(), digest_size=16).hexdigest()
             answer = await self._table.transact([keep, *now], token)
             if isinstance(answer, Cancelled):
                 causes = sorted({reason.cause.value for reason in answer.reasons} - {"none"})

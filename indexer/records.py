@@ -23,13 +23,17 @@ UNREADABLE = (AssertionError, AttributeError, IndexError, KeyError, TypeError, V
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing before and after one write; None where there was none. `written_ms` is when it was made."""
+    """One thing before and after one write. `written_ms` is when it was made.
+
+    `old` is None when there was none (then it is `inserted`), or when it can't be read.
+    """
 
     kind: ChangeKind
     sequence: str
     written_ms: int
     old: Thing | None
     new: Thing | None
+    inserted: bool
 
     @property
     def pk(self) -> str:
@@ -53,6 +57,7 @@ class Unreadable:
     pk: str
     sk: str
     reason: str
+    inserted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +85,26 @@ def change_of(record: StreamRecord) -> StreamChange:
     if kind is None:
         return Ignored(record.sequence, record.approximate_created_ms)
     read = _READERS[kind]
+    inserted = record.old is None
     try:
-        old = None if record.old is None else read(record.old)
         new = None if record.new is None else read(record.new)
     except UNREADABLE as error:
         reason = f"{type(error).__name__}: {error}"
         return Unreadable(
-            record.sequence, record.approximate_created_ms, record.pk, record.sk, reason
+            record.sequence, record.approximate_created_ms, record.pk, record.sk, reason, inserted
         )
     written_ms = record.approximate_created_ms
-    if old is None and new is not None:
+    if inserted and new is not None:
         written_ms = new.created_ms
-    return Change(kind, record.sequence, written_ms, old, new)
+    old = None if record.old is None else _old(read, record.old)
+    if old is None and new is None:
+        reason = "what was removed can't be read"
+        return Unreadable(record.sequence, written_ms, record.pk, record.sk, reason, inserted)
+    return Change(kind, record.sequence, written_ms, old, new, inserted)
+
+
+def _old(read: Callable[[Item], Thing], image: Item) -> Thing | None:
+    try:
+        return read(image)
+    except UNREADABLE:
+        return None  # it was put aside when it was written; only what replaces it matters now

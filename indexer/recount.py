@@ -34,7 +34,7 @@ from indexer.quarantine import BALANCES, Aside, Quarantine
 from indexer.reads import StreamReads
 from indexer.tablescan import PAGES_MAX, partitions, scanned_entries
 from shared.clock import Clock
-from shared.errors import StoreUnavailable, StreamTrimmed
+from shared.errors import LeaseLost, StoreUnavailable, StreamTrimmed
 from shared.ledger.audits import Expected, Finding, Tally, audit_history
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.history import rebuilt
@@ -113,7 +113,7 @@ async def recount_balances(
         places = _places(leases, catch_up)
         await count.settle(catch_up, places)
         parts.say(f"{count.done.entries_count} entries counted; comparing the histories")
-        await _Repair(parts, count).run()
+        await _Repair(parts, count, leases).run()
         await _move_lost(parts, noted, leases, places)
     return count.done
 
@@ -189,7 +189,7 @@ class _Count:
             for entry in entries:
                 if entry.id in inserted:
                     continue
-                if False:
+                if entry.created_ms >= young_ms:
                     self._young[entry.id] = entry
                 else:
                     await self._count(entry)
@@ -223,7 +223,8 @@ class _Count:
 class _Repair:
     """Compares every history with the sums, and replaces what differs."""
 
-    def __init__(self, parts: RecountParts, count: _Count) -> None:
+    def __init__(self, parts: RecountParts, count: _Count, leases: Mapping[str, Lease]) -> None:
+        self._leases = leases
         self._parts = parts
         self._tally = count.tally
         self._ledger_id = count.ledger_id
@@ -284,9 +285,12 @@ class _Repair:
         """Reads the history again, and writes it as it should be, with what was put aside of it.
 
         The scan may have shown it as it was a moment ago. False when it changed between the two: a fold
-        that was under way may still land.
+        that was under way may still land. That the fence still stood after the reading, and the guard of
+        the head's revision, make sure that nothing is put back to where it was before other entries.
         """
         head, months = await self._read(account, currency)
+        if await self._parts.book.lost(self._leases.values()):
+            raise LeaseLost("the fence did not hold")
         findings = _findings(account, currency, expected, head, months)
         asides = self._asides.get((account, currency), [])
         hours = {} if expected is None else expected.hours

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from indexer.bulk import BulkWriter
 from indexer.catchup import CatchUp
 from indexer.fence import fence, fence_of
-from indexer.leases import Checkpoint, Lease, LeaseBook
+from indexer.leases import Checkpoint, Lease, LeaseBook, LeaseSeen
 from indexer.projections.search import project_documents, thing_operations
 from indexer.quarantine import Aside, Quarantine, document_aside
 from indexer.records import UNREADABLE, Change
@@ -38,6 +38,7 @@ Say = Callable[[str], None]
 LOAD_OPERATIONS = 4_000  # handed to the BulkWriter at once
 TELL_EVERY_OPERATIONS = 100_000
 FOLLOW_ROUNDS_MAX = 1_000
+REWIND_ATTEMPTS_MAX = 100
 CLOSE_CHANGES = 500  # so few that the rest can be followed while the projector stands still
 
 
@@ -150,6 +151,8 @@ async def rebuild_search(parts: SearchParts) -> dict[Kind, str]:
     async with fence(parts.stream, parts.book) as leases:
         await _follow_through(loader, catch_up, leases)
         old = await index.swap_aliases(fresh)
+        for seen in await parts.book.lost(leases.values()):
+            await _rewind(parts, seen, catch_up)
     await index.refresh()
     say("the fresh indices are live")
     for name in old:
@@ -172,6 +175,17 @@ async def _follow_through(loader: Loader, catch_up: CatchUp, leases: Mapping[str
             return
         await asyncio.sleep(FOLLOW_IDLE_MS / 1_000)
     raise StoreUnavailable("the stream does not give what the live indices have")
+
+
+async def _rewind(parts: SearchParts, seen: LeaseSeen, catch_up: CatchUp) -> None:
+    """The fence did not hold for a shard: what its follower has brought to the old indices comes again."""
+    caught = catch_up.shards.get(seen.shard_id)
+    place = Checkpoint("" if caught is None else caught.position)
+    for _ in range(REWIND_ATTEMPTS_MAX):
+        if await parts.book.put_at(seen, place):
+            return
+        seen = (await parts.book.listed())[seen.shard_id]
+    raise StoreUnavailable(f"{seen.shard_id} can't be followed again from {place.sequence}")
 
 
 # --- In place -------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""Writes docs/errors.md from the tables of codes: `python -m infra.docs`. A test holds the file to it."""
+"""Writes docs/errors.md from the tables of codes: `python -m infra.docs`. A test holds the file to
+it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,15 +11,16 @@ ERRORS = Path(__file__).parent.parent / "docs" / "errors.md"
 
 _HEAD = """# Errors
 
-One table of codes. A mutation answers with `BadRequestError` (or `InternalError` where the last column says that
-sending it again may help), a query with `errors[].extensions.code`. A request that breaks several rules is refused for
-the one that stands first. `{…}` is filled in for the request.
+One table of codes. A mutation answers with `BadRequestError` (or `InternalError` where the last
+column says that sending it again may help), a query with `errors[].extensions.code`. A request that
+breaks several rules is refused for the one that stands first. `{…}` is filled in for the request.
 """
 
 _TRANSPORT = """
 ## Before a resolver runs
 
-Refused by HTTP, by limits, or by GraphQL's own rules; told in `errors[].extensions.code`. HTTP 200 unless stated.
+Refused by HTTP, by limits, or by GraphQL's own rules; told in `errors[].extensions.code`. HTTP 200
+unless stated.
 """
 
 

@@ -2,8 +2,9 @@
 
     python -m loadtests.audit --ledger IK --acknowledged FILE [--unknown FILE]
 
-Looks every acknowledged ik up, walks the ledger's whole list of entries, and runs `indexer.verify`, which
-recomputes every balance, bucket and document from the entries. Prints what is wrong; the exit code is 1 then.
+Looks every acknowledged ik up, walks the ledger's whole list of entries, and runs
+`indexer.verify`, which recomputes every balance, bucket and document from the entries. Prints what
+is wrong; the exit code is 1 then.
 """
 
 import argparse

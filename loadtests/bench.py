@@ -1,12 +1,14 @@
-"""`make bench`: load on a Twofold of its own, measured from outside and inside, written to docs/performance.md.
+"""`make bench`: load on a Twofold of its own, measured from outside and inside, written to
+docs/performance.md.
 
     python -m loadtests.bench [--scenario NAME ...] [--seconds 20] [--concurrency 64]
                               [--engine local|memory] [--warm-up 30] [--no-write]
 
-Each stage starts its engines and services in a folder that is thrown away, opens its accounts, warms up (a cold
-JVM costs six times a warm one), then runs its scenarios one by one: CPU of each process from /proc, DynamoDB
-requests and units from /metrics, the index lag when the load ends and the time until it is drained. It ends with
-a look-up of every acknowledged entry and with the recomputation of everything by `indexer.verify`.
+Each stage starts its engines and services in a folder that is thrown away, opens its accounts,
+warms up (a cold JVM costs six times a warm one), then runs its scenarios one by one: CPU of each
+process from /proc, DynamoDB requests and units from /metrics, the index lag when the load ends and
+the time until it is drained. It ends with a look-up of every acknowledged entry and with the
+recomputation of everything by `indexer.verify`.
 """
 
 import argparse

@@ -1,11 +1,15 @@
 """Locust users for writing, reading, listing and a mix, against `make run`; `make load` runs them.
 
-    locust -f loadtests/locustfile.py --headless -u 16 -r 16 -t 20s [Writer BalanceReader Lister Customer]
+    locust -f loadtests/locustfile.py --headless -u 16 -r 16 -t 20s [USER ...]
 
-Each run posts to a fresh ledger. It ends with a report of throughput and p95 by operation, then with the
-audit: everything is recomputed from the entries, and every acknowledged ik must be there once.
+Users are Writer, BalanceReader, Lister and Customer (the mix); all of them by default.
+
+Each run posts to a fresh ledger. It ends with a report of throughput and p95 by operation, then
+with the audit: everything is recomputed from the entries, and every acknowledged ik must be there
+once.
 """
 
+import logging
 from typing import Any
 
 from locust import events
@@ -18,6 +22,18 @@ from loadtests.scenarios.read_balances import BalanceReader
 from loadtests.scenarios.write_entries import Writer
 
 __all__ = ["BalanceReader", "Customer", "Lister", "Writer"]
+
+STOP_TIMEOUT_S = 10
+
+# Our report takes the place of Locust's tables; requests that prepare or audit need no line each.
+for name in ("locust.stats_logger", "httpx"):
+    logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@events.init.add_listener
+def let_requests_end(environment: Any, **_: Any) -> None:
+    """Users end between two requests: none is cut off with an answer on its way."""
+    environment.stop_timeout = STOP_TIMEOUT_S
 
 
 @events.test_start.add_listener

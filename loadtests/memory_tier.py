@@ -2,16 +2,17 @@
 
     python -m loadtests.memory_tier --port P [--without-indexer]
 
-The write tier (which answers queries too) and, unless told otherwise, both projectors run in one loop over
-MemoryTable, MemoryStream and MemoryIndex. Prints one line of JSON, the client to connect with, when it is ready.
-At SIGTERM it lets the indexer catch up, verifies everything, prints the verdict as JSON, and ends.
+The write tier (which answers queries too) and, unless told otherwise, both projectors run in one
+loop over MemoryTable, MemoryStream and MemoryIndex. Prints one line of JSON, the client to connect
+with, when it is ready. At SIGTERM it lets the indexer catch up, verifies everything, prints the
+verdict as JSON, and ends.
 """
 
 import argparse
 import asyncio
-import contextlib
 import json
 import secrets
+import signal
 import sys
 from random import Random
 
@@ -81,8 +82,7 @@ async def serve(port: int, with_indexer: bool) -> None:
         "TWOFOLD_CLIENT_SECRET": client.secret,
         "TWOFOLD_SCOPE": settings.scope,
     }
-    with contextlib.suppress(KeyboardInterrupt):
-        await server.serve()
+    await server.serve()
     await services.committer.close()
     if following is None:
         return
@@ -101,6 +101,9 @@ def main() -> None:
     parser.add_argument("--without-indexer", action="store_true")
     arguments = parser.parse_args()
     configure_logging("warning")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn ends on a signal by itself and raises it again afterwards, when we verify.
+        signal.signal(number, lambda _number, _frame: None)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(arguments.port, not arguments.without_indexer))
 

@@ -25,6 +25,7 @@ from shared.clock import Clock, SystemClock
 from shared.errors import ConfigurationError, SearchUnavailable
 from shared.graphql.sdl import make_schema
 from shared.graphql.service import Service, create_service
+from shared.limits import SHUTDOWN_GRACE_S
 from shared.observe import (
     SERVICE_STARTED,
     SERVICE_STOPPED,
@@ -35,6 +36,7 @@ from shared.observe import (
 from shared.probes import ReadinessCheck
 from shared.search.elastic import ElasticIndex
 from shared.search.index import Index
+from shared.search.metering import SearchMeter
 from shared.settings import Settings, load_settings
 from shared.store import keys
 from shared.store.catalog import Catalog
@@ -42,8 +44,6 @@ from shared.store.clients import StoredClients
 from shared.store.dynamo import open_table
 from shared.store.metering import StoreMeter
 from shared.store.table import Table
-
-SHUTDOWN_GRACE_S = 10
 
 _LOG = EventLog("read_service")
 
@@ -109,7 +109,7 @@ async def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then answers what is being answered and closes."""
     clock, metrics = SystemClock(), Metrics()
     async with open_table(settings, clock=clock, metrics=StoreMeter(metrics)) as table:
-        index = ElasticIndex(settings)
+        index = ElasticIndex(settings, clock=clock, metrics=SearchMeter(metrics))
         try:
             service = compose(
                 settings,

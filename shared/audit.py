@@ -164,8 +164,7 @@ class Auditor:
                 self._add(self._due, (account, LINE_LIST), key.sk, None)
 
     def consistency_of(self, ledger_id: str, path: str) -> ConsistencyConfig:
-        """What the ledger's Schema keeps strongly consistent for an account; nothing without
-        one."""
+        """What the Schema keeps strongly consistent for an account; nothing without one."""
         account = account_id(ledger_id, path)
         known = self._consistency.get(account)
         if known is None:

@@ -1,7 +1,7 @@
 """Time, injected.
 
 Instants are integers: milliseconds since the Unix epoch, UTC (`…_ms`). Durations measured for
-metrics are monotonic nanoseconds. This module is the only caller of `time`.
+metrics are differences of monotonic milliseconds. This module is the only caller of `time`.
 """
 
 import time

@@ -29,6 +29,7 @@ ENTRY_TYPES_MAX = 1_000  # ours
 AMOUNT_TERMS_MAX = 32  # ours: operands of one amount expression
 AMOUNT_EXPRESSION_CHARS_MAX = 1_024  # ours
 SCHEMA_JSON_BYTES_MAX = 300_000  # ours: a version is one DynamoDB item (400 KB)
+VIOLATIONS_SHOWN_MAX = 20  # ours: of a Schema that is refused
 ACCOUNT_PATH_CHARS_MAX = 1_024  # ours
 CUSTOM_CURRENCY_CHARS_MAX = 36
 
@@ -62,18 +63,41 @@ ACCOUNT_FIELDS_CACHED_MAX = 10_000  # about 8 MB
 # --- GraphQL and HTTP ---------------------------------------------------------------------------
 REQUEST_BODY_BYTES_MAX = 2_000_000
 DOCUMENT_CHARS_MAX = 100_000
-DOCUMENT_TOKENS_MAX = 20_000
+DOCUMENT_TOKENS_MAX = 10_000  # all operations of the official client have 3,903
+DOCUMENT_DEFINITIONS_MAX = 100
 QUERY_DEPTH_MAX = 20
+QUERY_NESTING_MAX = 3 * QUERY_DEPTH_MAX  # of braces: fields and inline fragments
 QUERY_FIELDS_MAX = 2_000  # fields of one operation once its fragments are expanded
 QUERY_ALIASES_MAX = 200
 QUERY_ROOT_FIELDS_MAX = 50
+FIELDS_COMPARED_MAX = 10_000  # pairs of fields with one response name, in one selection
+VALIDATION_ERRORS_MAX = 20  # of one document that are told
+INPUT_ERRORS_MAX = 10  # of one request's variables that are told
 JSON_DEPTH_MAX = 50
 DOCUMENTS_CACHED_MAX = 1_000
-TOKENS_CACHED_MAX = 10_000
-TOKEN_LIFE_S = 3_600
-TOKEN_GRACE_S = 30
+DOCUMENTS_CACHED_CHARS_MAX = 2_000_000
 REQUESTS_IN_FLIGHT_MAX = 2_000
 REQUEST_TIMEOUT_MS = 30_000
+SHUTDOWN_GRACE_S = 10  # that requests get when the process is told to stop
+FORWARD_CONNECTIONS_MAX = 64  # from a write process to the read tier
+FORWARD_CONNECT_MS = 2_000
+READINESS_CHECK_MS = 2_000  # that one engine gets to answer /readyz
+
+# --- API clients and tokens: all ours -----------------------------------------------------------
+TOKEN_LIFE_S = 3_600
+TOKEN_GRACE_S = 30
+TOKEN_CHARS_MAX = 4_096
+TOKEN_SECRET_BYTES_MIN = 32
+TOKENS_CACHED_MAX = 10_000
+FORM_BYTES_MAX = 10_000  # of a token request
+FORM_PARAMETERS_MAX = 20
+CLIENT_ID_CHARS_MAX = 128
+CLIENT_REFRESH_MS = 30_000  # a client that was read longer ago is read again, in the background
+CLIENT_AGE_MS_MAX = 60_000  # … and one read longer ago than this before the request goes on
+CLIENTS_HELD_MAX = 10_000
+CLIENTS_PER_PAGE = 100
+CLIENTS_LISTED_MAX = 10_000
+CLIENT_CHANGES_TRIED_MAX = 5
 
 # --- DynamoDB -----------------------------------------------------------------------------------
 ITEM_BYTES_MAX = 400_000
@@ -88,6 +112,10 @@ STORE_TIMEOUT_MS = 5_000  # of one sending
 STORE_CONNECT_MS = 2_000  # of it, until there is a connection: after that, its fate is unknown
 STORE_CALL_MS_MAX = 20_000  # no sending starts later than this after the first
 STORE_CONNECTIONS_MAX = 32
+STORE_KEEP_ALIVE_S = 15  # shorter than what the engines keep an idle connection for
+STORE_COLD_ATTEMPTS_MAX = 5  # of calls that go through botocore: creating tables
+TABLE_WAIT_POLLS_MAX = 120  # until a new table is active
+TABLE_WAIT_POLL_S = 1
 NUMBER_DIGITS_MAX = 38
 BATCH_TOKEN_CHARS_MAX = 36  # of a ClientRequestToken
 BATCH_TOKEN_LIFE_MS = 600_000  # how long DynamoDB remembers a ClientRequestToken
@@ -103,6 +131,8 @@ LEDGER_HEAD_AGE_MS_MAX = 1_000
 ACCOUNTS_CACHED_MAX = 200_000
 SCHEMAS_CACHED_MAX = 1_000
 LEDGERS_CACHED_MAX = 10_000
+VIEWS_CACHED_MAX = 1_000  # of ledgers, as planning sees them
+PATHS_CACHED_MAX = 50_000  # of one view
 
 # --- Indexing -----------------------------------------------------------------------------------
 STREAM_RECORDS_MAX = 1_000
@@ -122,6 +152,12 @@ assert LINES_PER_ENTRY_MAX + GROUPS_PER_ENTRY_MAX + 1 < TRANSACT_ITEMS_MAX
 assert ENTRIES_PER_ATOMIC_BATCH_MAX <= TRANSACT_ITEMS_MAX
 assert PAGE_SIZE_DEFAULT <= PAGE_SIZE_MAX
 assert SCHEMA_JSON_BYTES_MAX < ITEM_BYTES_MAX
+assert QUERY_DEPTH_MAX <= QUERY_NESTING_MAX
+assert DOCUMENT_CHARS_MAX <= DOCUMENTS_CACHED_CHARS_MAX
+assert DOCUMENT_CHARS_MAX < REQUEST_BODY_BYTES_MAX
+assert FORWARD_CONNECT_MS < REQUEST_TIMEOUT_MS
+assert CLIENT_REFRESH_MS < CLIENT_AGE_MS_MAX <= 60_000  # a revocation takes a minute, as is told
+assert CLIENTS_PER_PAGE <= BATCH_GET_KEYS_MAX
 assert LEASE_RENEW_MS * 2 < LEASE_MS
 assert STORE_CALL_MS_MAX + STORE_TIMEOUT_MS < REQUEST_TIMEOUT_MS
 assert STORE_CONNECT_MS < STORE_TIMEOUT_MS

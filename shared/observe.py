@@ -152,13 +152,13 @@ class Metrics:
             "commit_seconds", "Time of a commit batch", _BATCH_SECONDS
         )
         self.commit_outcomes = self._counter(
-            "commit_outcomes", "Commands by how their commit ended", "outcome"
+            "commit_outcomes", "Members of batches by how they ended", "outcome"
         )
         self.commit_conflicts = self._counter(
             "commit_conflicts", "Batches cancelled because another transaction held an item"
         )
         self.commit_retries = self._counter(
-            "commit_retries", "Commands committed again, by why", "reason"
+            "commit_retries", "Batches that were cancelled, by why", "reason"
         )
         self.commit_queue = self._gauge("commit_queue", "Commands that wait for a batch")
         # DynamoDB and Elasticsearch
@@ -167,6 +167,9 @@ class Metrics:
         )
         self.store_seconds = self._histogram(
             "store_seconds", "Time of a DynamoDB request", _BATCH_SECONDS, "call"
+        )
+        self.store_retries = self._counter(
+            "store_retries", "DynamoDB requests that were sent again, by call", "call"
         )
         self.store_read_units = self._counter(
             "store_read_units", "Read units consumed by call", "call"

@@ -15,12 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.errors import TwofoldError
+from shared.limits import READINESS_CHECK_MS
 from shared.observe import NOT_READY, EventLog, Metrics
 
 # Returns when the engine answers, raises when it doesn't.
 ReadinessCheck = Callable[[], Awaitable[object]]
-
-CHECK_TIMEOUT_MS = 2_000
 
 _LOG = EventLog("probes")
 
@@ -54,10 +53,10 @@ def probe_routes(readiness: Mapping[str, ReadinessCheck], metrics: Metrics) -> l
 async def _problem(check: ReadinessCheck) -> str | None:
     """Why the engine isn't ready, without what an exception's text might give away."""
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT_MS / 1000):
+        async with asyncio.timeout(READINESS_CHECK_MS / 1000):
             await check()
     except TimeoutError:
-        return f"no answer within {CHECK_TIMEOUT_MS} ms"
+        return f"no answer within {READINESS_CHECK_MS} ms"
     except TwofoldError as error:
         return str(error) or type(error).__name__
     except Exception as error:  # whatever a driver raises means: not ready

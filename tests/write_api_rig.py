@@ -46,7 +46,8 @@ STORE = """mutation store($schema: SchemaInput!) {
     ... on Error { code message retryable }
   }
 }"""
-CREATE = """mutation create($ik: SafeString!, $ledger: CreateLedgerInput!, $schema: SchemaMatchInput) {
+CREATE = """
+mutation create($ik: SafeString!, $ledger: CreateLedgerInput!, $schema: SchemaMatchInput) {
   createLedger(ik: $ik, ledger: $ledger, schema: $schema) {
     __typename
     ... on CreateLedgerResult { isIkReplay ledger { id ik name balanceUTCOffset schema { key } } }

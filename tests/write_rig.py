@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from shared.clock import Clock
+from shared.errors import StoreError
 from shared.ledger.ledgers import Ledger, SchemaHead
 from shared.store.catalog import Catalog
 from shared.store.table import Table
 from write_service.committer import Committer
 from write_service.ledgers import CreateLedger, create_ledger
+from write_service.plans import Outcome
 from write_service.posting import WriteServices
 from write_service.prefetch import Prefetcher
 from write_service.schemas import store_schema
@@ -29,6 +31,8 @@ class SilentRecorder:
     def batch_retried(self, contended: bool) -> None: ...
 
     def queue_depth(self, members: int) -> None: ...
+
+    def member_ended(self, outcome: Outcome | StoreError) -> None: ...
 
 
 def write_services(

@@ -1,8 +1,7 @@
-"""The write tier's composition root: settings, engines, committer and resolvers become one HTTP
-service.
+"""The write tier's composition root: settings, engines, committer and resolvers in one service.
 
     settings ─► DynamoTable ─► Catalog, Committer ─► WriteServices ─┐
-                StoredClients ─► TokenAuthenticator, TokenEndpoint ─┼─► create_service ─► uvicorn on uvloop
+                StoredClients ─► TokenAuthenticator, TokenEndpoint ─┼─► create_service ─► uvicorn
                 bind_write_types ─► GraphQL schema ─────────────────┘
                 read_url ─► QueryForwarder (queries go to the read tier)
 
@@ -23,6 +22,7 @@ from shared.graphql.service import Service, create_service
 from shared.observe import Metrics
 from shared.search.elastic import ElasticIndex
 from shared.search.index import Index
+from shared.search.metering import SearchMeter
 from shared.settings import Settings
 from shared.store.catalog import Catalog
 from shared.store.clients import StoredClients
@@ -46,8 +46,7 @@ def make_write_services(
     process_id: str,
     rng: Random,
 ) -> WriteServices:
-    """What mutations work with. `process_id` (at most 16 characters) is no other process's; call it
-    in the loop."""
+    """For mutations; call it in the loop. `process_id` (at most 16 characters) is unique."""
     catalog = Catalog(table, clock)
     numbers = count(1)
 
@@ -106,11 +105,10 @@ def compose(
 
 
 async def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, then answers what is being answered, commits what waits, and
-    closes."""
+    """Serves until a signal; answers what is being answered, commits what waits, closes."""
     clock, metrics = SystemClock(), Metrics()
     async with open_table(settings, clock=clock, metrics=StoreMeter(metrics)) as table:
-        index = ElasticIndex(settings)
+        index = ElasticIndex(settings, clock=clock, metrics=SearchMeter(metrics))
         services = make_write_services(
             settings,
             clock=clock,

@@ -27,12 +27,12 @@ from shared.clock import Clock, SystemClock
 from shared.errors import RejectionError, TwofoldError
 from shared.ledger.ledgers import Workspace
 from shared.ledger.rejections import reject
+from shared.limits import CLIENT_CHANGES_TRIED_MAX
 from shared.settings import load_settings
 from shared.store.clients import StoredClients
 from shared.store.dynamo import open_table
 
 DEFAULT_WORKSPACE = "default"
-CHANGES_TRIED_MAX = 5
 
 _WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -108,7 +108,7 @@ class ClientAdmin:
         return issued
 
     async def _change(self, client_id: str, change: Any) -> ApiClient:
-        for _ in range(CHANGES_TRIED_MAX):
+        for _ in range(CLIENT_CHANGES_TRIED_MAX):
             held = await self._clients.find(client_id)
             if held is None:
                 raise _fail(f"There is no API client {client_id!r}.")

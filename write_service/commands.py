@@ -1,5 +1,4 @@
-"""What the write tier is asked to do: validated inputs, in the imperative, without any I/O
-object."""
+"""What the write tier is asked to do: validated inputs in the imperative, without I/O."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +16,7 @@ class LedgerMatch:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeLine:
-    """One line given at runtime, for an entry type that defines none, or an entry without a
-    type."""
+    """One line given at runtime: of an entry without a type, or whose type defines none."""
 
     account_path: str
     amount: int | None

@@ -1,8 +1,9 @@
 """The group commit: a batching dataloader whose batches are DynamoDB transactions.
 
-    load(member) ──► queue ──► flush when a slot is free ──► accounts known? ──► pack ──► transact ──► settle
-                       ▲                                                          │                      │
-                       └──────────────── left over, to be tried again ────────────┴──────────────────────┘
+    load(member) ──► queue ──► flush when a slot is free ──► accounts known? ──► pack ──► transact
+                       ▲                                                           │          │
+                       │                                                           │          ▼
+                       └──────────── left over, to be tried again ─────────────────┴────── settle
 
 aiodataloader batches what is asked in one tick; requests on a server seldom share a tick. So only
 its queue and futures are used, and the dispatch is replaced: members that arrive while earlier
@@ -55,6 +56,8 @@ class CommitRecorder(Protocol):
     def batch_retried(self, contended: bool) -> None: ...
 
     def queue_depth(self, members: int) -> None: ...
+
+    def member_ended(self, outcome: Outcome | StoreError) -> None: ...
 
 
 class _Waiting:
@@ -126,7 +129,9 @@ class Committer(DataLoader[Member, Outcome]):
                 wanted = member.plans[0].entry.id
                 for entry, _ in outcome.entries:
                     if entry.id == wanted:
-                        return Committed(((entry, True),))
+                        replayed = Committed(((entry, True),))
+                        self._recorder.member_ended(replayed)
+                        return replayed
 
     def _pending_of(self, member: Member) -> "asyncio.Future[Outcome] | None":
         for plan in member.plans:
@@ -154,8 +159,7 @@ class Committer(DataLoader[Member, Outcome]):
             self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Starts batches while slots are free and members are waiting that don't touch a busy
-        balance."""
+        """Starts batches of members that touch no busy balance, while slots are free."""
         self._flush_planned = False
         self._recorder.queue_depth(len(self._waiting))
         while self._waiting and len(self._batches) < self._slots:
@@ -173,8 +177,7 @@ class Committer(DataLoader[Member, Outcome]):
         self._plan_flush()
 
     def _take(self) -> list[_Waiting]:
-        """Members for one batch, in order; one that shares a balance with a skipped one waits
-        too."""
+        """Members for one batch, in order; one that shares a balance with a skipped one waits."""
         taken: list[_Waiting] = []
         left: list[_Waiting] = []
         blocked = set(self._busy)
@@ -205,6 +208,7 @@ class Committer(DataLoader[Member, Outcome]):
         except StoreError as error:
             for waiting in mine:
                 self._forget(waiting)
+                self._recorder.member_ended(error)
                 waiting.future.set_exception(error)
             mine.clear()
         finally:
@@ -281,6 +285,7 @@ class Committer(DataLoader[Member, Outcome]):
         mine.discard(waiting)
         self._forget(waiting)
         if not waiting.future.done():
+            self._recorder.member_ended(outcome)
             waiting.future.set_result(outcome)
 
     def _forget(self, waiting: _Waiting) -> None:
@@ -296,8 +301,7 @@ class Committer(DataLoader[Member, Outcome]):
         return self._catalog.known_account(account_id) is not None
 
     async def _refuse_misfits(self, taken: list[_Waiting], mine: set[_Waiting]) -> None:
-        """One read for the accounts that this process hasn't seen; members that don't fit them are
-        refused."""
+        """One read for the accounts that are new here; refuses members that don't fit them."""
         unknown: dict[str, LedgerAccount] = {}
         for waiting in taken:
             for plan in waiting.member.plans:

@@ -7,7 +7,7 @@ member's path in the request.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -114,8 +114,7 @@ def refuse(code: str, **values: object) -> RejectionError:
 
 
 def check_chars(where: str, text: str | None, chars_max: int, *, empty: bool = False) -> None:
-    """Refuses a text that is too long, holds control characters or, unless `empty`, has no
-    character."""
+    """Refuses text that is too long, has control characters or, unless `empty`, is empty."""
     if text is None or (empty and not text):
         return
     rule = text_problem(text, chars_max)
@@ -202,10 +201,12 @@ def _condition(where: str, condition: LedgerEntryConditionInput) -> RuntimeCondi
     path = account_path(f"{where}.account", condition.account)
     currency = currency_key(condition.currency)
     found: list[EntryCondition] = []
+    sides: tuple[tuple[Literal["pre", "post"], AccountConditionInput | None], ...]
     sides = (("pre", condition.precondition), ("post", condition.postcondition))
     for when, side in sides:
         if side is None:
             continue
+        scopes: tuple[tuple[Literal["own", "total"], Int96ConditionInput | None], ...]
         scopes = (("own", side.ownBalance), ("total", side.totalBalance))
         for scope, bounds in scopes:
             if bounds is None:
@@ -217,7 +218,6 @@ def _condition(where: str, condition: LedgerEntryConditionInput) -> RuntimeCondi
                 detail = f"{place} has eq beside gte or lte; eq excludes them"
                 raise refuse("invalid_condition", path=path, detail=detail)
             limits = Bounds(bounds.eq, bounds.gte, bounds.lte)
-            # type: ignore[arg-type]
             found.append(EntryCondition(path, currency or "", when, scope, limits))
     if not found:
         detail = "it needs a precondition or a postcondition with a balance"

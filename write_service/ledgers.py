@@ -106,8 +106,7 @@ async def _schema_version(services: WriteServices, command: CreateLedger) -> int
 async def _open_ledger(
     services: WriteServices, ledger: Ledger, generation: int, guard: Guard
 ) -> bool:
-    """Writes the accounts, then with the last of them the ledger itself; False when another was
-    first."""
+    """Writes the accounts, with the last the ledger itself; False when another was first."""
     accounts: list[LedgerAccount] = []
     if ledger.schema_key is not None:
         accounts = static_accounts(await services.prefetcher.view(ledger), ledger.created_ms)
@@ -230,8 +229,7 @@ async def instantiate_account(
     path: str,
     parameters: dict[str, Any],
 ) -> LedgerAccount | Rejection:
-    """The template instance at `path`, with its templated ancestors; one that stands is returned as
-    it is."""
+    """The template instance at `path`, with its templated ancestors; made unless it stands."""
     try:
         ledger = await services.prefetcher.ledger(workspace_id, match, "ledger")
         view = await services.prefetcher.view(ledger)

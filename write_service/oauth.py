@@ -22,12 +22,10 @@ from starlette.routing import Route
 from shared.auth import ApiClient, ClientDirectory, TokenSigner, secret_fits
 from shared.clock import Clock
 from shared.errors import StoreError
-from shared.limits import TOKEN_LIFE_S
+from shared.limits import FORM_BYTES_MAX, FORM_PARAMETERS_MAX, TOKEN_LIFE_S
 from shared.observe import TOKEN_ISSUED, TOKEN_REFUSED, EventLog
 
 TOKEN_PATH = "/oauth2/token"
-FORM_BYTES_MAX = 10_000
-FORM_PARAMETERS_MAX = 20
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _HEADERS = {"cache-control": "no-store", "pragma": "no-cache"}

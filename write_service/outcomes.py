@@ -174,7 +174,8 @@ def judge_member(
     """
     blamed: list[tuple[int, Rejection]] = []
     failed_keys: set[BalanceKey] = set()
-    running = {key: balances[key] for key in member.keys() if key in balances}
+    moved_keys = member.keys()
+    running = {key: balances[key] for key in moved_keys if key in balances}
     for place, plan in enumerate(member.plans):
         failure = _first_failure(plan, running)
         if failure is None:

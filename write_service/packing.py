@@ -37,8 +37,7 @@ class _Running:
 
 @dataclass(frozen=True, slots=True)
 class CommitBatch:
-    """One TransactWriteItems. `entries`, `accounts` and `balances` say what each write is for, by
-    place."""
+    """One TransactWriteItems; `entries`, `accounts` and `balances` tell writes by place."""
 
     token: str
     members: tuple[Member, ...]
@@ -90,8 +89,7 @@ class Packing:
         return True
 
     def _moved(self, member: Member) -> dict[BalanceKey, _Running] | None:
-        """The member's strong balances after it; None if no balance found could satisfy all so
-        far."""
+        """The member's balances after it; None if no balance found could satisfy all so far."""
         moved: dict[BalanceKey, _Running] = {}
         self._walk(member, moved)
         if any(running.low > running.high for running in moved.values()):
@@ -207,8 +205,7 @@ def account_write(account: LedgerAccount) -> Update:
 
 
 def items_needed(plans: Sequence[EntryPlan]) -> int:
-    """How many items an atomic member writes at most: entries, list items, accounts and
-    balances."""
+    """The most items that an atomic member writes: entries, lists, accounts, balances."""
     balances: set[BalanceKey] = set()
     accounts: set[str] = set()
     count = 0

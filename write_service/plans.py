@@ -1,5 +1,4 @@
-"""What planning hands to committing: entries ready to be written, with the strong balances they
-move."""
+"""What planning hands to committing: entries to write, and strong balances they move."""
 
 from dataclasses import dataclass
 

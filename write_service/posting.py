@@ -1,5 +1,4 @@
-"""Posting: command -> prefetch -> plan -> commit, and the plans of one atomic batch as one
-member."""
+"""Posting: command -> prefetch -> plan -> commit; one atomic batch is one member."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -102,8 +101,7 @@ async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) ->
 
 
 async def _commit(services: WriteServices, member: Member) -> Outcome:
-    """Commits the member. One that no balances could satisfy is judged on them as they are, not
-    queued."""
+    """Commits the member; one that no balances could satisfy is judged at once, not queued."""
     if not member.plans:
         return committed(member)
     if not is_contradictory(member):
@@ -136,8 +134,7 @@ def _too_large(plans: Sequence[EntryPlan]) -> Rejection | None:
 
 
 async def _standing(services: WriteServices, command: AddLedgerEntry) -> LedgerEntry | None:
-    """The entry that was posted with this ik before: a replay is answered whatever the body says
-    now."""
+    """The entry posted with this ik before: a replay is answered whatever the body says."""
     try:
         ledger = await services.prefetcher.ledger(
             command.workspace_id, command.ledger, "entry.ledger"

@@ -11,6 +11,7 @@ from shared.ledger.identifiers import account_id, is_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.rejections import reject
 from shared.ledger.schemas import Schema
+from shared.limits import VIEWS_CACHED_MAX
 from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.items import account_from_item
@@ -18,19 +19,20 @@ from shared.store.table import Table
 from write_service.commands import AddLedgerEntry, LedgerMatch
 from write_service.planning.view import LedgerView
 
-_VIEWS_MAX = 1_000
 _SHOWN_CHARS_MAX = 60  # of an id, in a message
 
 
 def described(match: LedgerMatch) -> str:
     """A match as it reads in a message."""
-    parts = [f"the id {match.id[:_SHOWN_CHARS_MAX]}" if match.id else "", f"the ik {match.ik}" if match.ik else ""]
+    parts = [
+        f"the id {match.id[:_SHOWN_CHARS_MAX]}" if match.id else "",
+        f"the ik {match.ik}" if match.ik else "",
+    ]
     return " and ".join(part for part in parts if part)
 
 
 class Prefetcher:
-    """Loads what a command's planning needs; remembers a view for each ledger and Schema
-    version."""
+    """Loads what planning needs; remembers a view for each ledger and Schema version."""
 
     def __init__(self, table: Table, catalog: Catalog) -> None:
         self._table = table
@@ -68,14 +70,13 @@ class Prefetcher:
         return self._remember(key, ledger, schema)
 
     def _remember(self, key: tuple[str, str, int], ledger: Ledger, schema: Schema) -> LedgerView:
-        if len(self._views) >= _VIEWS_MAX:
+        if len(self._views) >= VIEWS_CACHED_MAX:
             self._views.pop(next(iter(self._views)))
         view = self._views[key] = LedgerView(ledger, schema, self._catalog.known_account)
         return view
 
     async def learn_accounts(self, account_ids: Iterable[str]) -> None:
-        """Reads the accounts that the process doesn't know: one BatchGetItem, none when all are
-        known."""
+        """Reads the accounts that are unknown here: one BatchGetItem, none when there are none."""
         unknown = [each for each in account_ids if self._catalog.known_account(each) is None]
         if unknown:
             items = await self._table.get_many(
@@ -86,8 +87,7 @@ class Prefetcher:
                     self._catalog.learn_account(account_from_item(item))
 
     async def path_of(self, ledger: Ledger, account_id: str) -> str:
-        """The path of an account named by id. Raises RejectionError when the ledger has none
-        such."""
+        """The path of an account named by id. Raises RejectionError when there is none."""
         account = None
         if is_id(account_id):
             await self.learn_accounts([account_id])

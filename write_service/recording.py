@@ -1,6 +1,10 @@
 """What the committer tells about itself, as the process's metrics. Labels are bound once."""
 
+from collections.abc import Callable
+
+from shared.errors import StoreError
 from shared.observe import Metrics
+from write_service.plans import Committed, Conflicted, Outcome, Rejected, Unknown
 
 
 class MeteredCommits:
@@ -14,7 +18,15 @@ class MeteredCommits:
         self._contended = metrics.commit_retries.labels("contended").inc
         self._guarded = metrics.commit_retries.labels("guard").inc
         self._queue = metrics.commit_queue.set
-        self._outcomes = metrics.commit_outcomes
+        outcomes = metrics.commit_outcomes.labels
+        self._replayed = outcomes("replayed").inc
+        self._failed = outcomes("failed").inc
+        self._ended: dict[type[Outcome | StoreError], Callable[[], None]] = {
+            Committed: outcomes("committed").inc,
+            Rejected: outcomes("rejected").inc,
+            Conflicted: outcomes("conflicted").inc,
+            Unknown: outcomes("unknown").inc,
+        }
 
     def batch_committed(self, members: int, items: int, ms: float) -> None:
         """A transaction was written."""
@@ -34,6 +46,14 @@ class MeteredCommits:
         """Members that wait when a batch is formed."""
         self._queue(members)
 
-    def outcome(self, name: str) -> None:
-        """How one member ended."""
-        self._outcomes.labels(name).inc()
+    def member_ended(self, outcome: Outcome | StoreError) -> None:
+        """How one member ended: `replayed` when all its entries stood before, `failed` when
+        DynamoDB couldn't be asked."""
+        if isinstance(outcome, Committed) and outcome.entries[0][1] and _all_stood(outcome):
+            self._replayed()
+        else:
+            self._ended.get(type(outcome), self._failed)()
+
+
+def _all_stood(outcome: Committed) -> bool:
+    return all(is_replay for _, is_replay in outcome.entries)

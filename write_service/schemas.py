@@ -10,21 +10,19 @@ from shared.ledger.rejections import Rejection, reject
 from shared.ledger.schema_compatibility import breaking_changes
 from shared.ledger.schema_parsing import parse_schema
 from shared.ledger.schemas import Schema, Violation, canonical_json
-from shared.limits import SCHEMA_JSON_BYTES_MAX, STORE_ATTEMPTS_MAX
+from shared.limits import SCHEMA_JSON_BYTES_MAX, STORE_ATTEMPTS_MAX, VIOLATIONS_SHOWN_MAX
 from shared.store import keys
 from shared.store.items import schema_head_from_item, schema_head_item, schema_version_item
 from shared.store.table import Absent, Guard, Is, Put, TableName, Transacted, Write
 from write_service.ledgers import move_ledgers
 from write_service.posting import WriteServices
 
-_VIOLATIONS_SHOWN_MAX = 20
-
 
 def violations_text(violations: list[Violation]) -> str:
     """Every violation with its path in the document, on one line each."""
-    shown = [f"{each.path}: {each.message}" for each in violations[:_VIOLATIONS_SHOWN_MAX]]
-    if len(violations) > _VIOLATIONS_SHOWN_MAX:
-        shown.append(f"and {len(violations) - _VIOLATIONS_SHOWN_MAX} more")
+    shown = [f"{each.path}: {each.message}" for each in violations[:VIOLATIONS_SHOWN_MAX]]
+    if len(violations) > VIOLATIONS_SHOWN_MAX:
+        shown.append(f"and {len(violations) - VIOLATIONS_SHOWN_MAX} more")
     return "; ".join(shown)
 
 

@@ -17,7 +17,7 @@ from shared.store.table import Update
 
 def counted_entry(change: StreamChange) -> LedgerEntry | None:
     """The entry whose lines this change brings into the histories, or None."""
-    if isinstance(change, Change) and change.old is None and isinstance(change.new, LedgerEntry):
+    if isinstance(change, Change) and change.inserted and isinstance(change.new, LedgerEntry):
         return change.new
     return None
 

@@ -51,4 +51,4 @@ def _account_operations(change: Change) -> list[Operation]:
 def thing_operations(thing: LedgerEntry | LedgerAccount) -> list[Operation]:
     """All operations that bring the indices to `thing` as it stands now: for a load from the table."""
     kind: ChangeKind = "entry" if isinstance(thing, LedgerEntry) else "account"
-    return project_documents(Change(kind, "", 0, None, thing))
+    return project_documents(Change(kind, "", 0, None, thing, inserted=True))

@@ -1,4 +1,6 @@
-"""What a load believes it has posted: one file of acknowledged iks, one of those whose fate is unknown."""
+"""What a load believes it has posted: one file of acknowledged iks, one of those whose fate is
+unknown.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ class AckFiles:
     unknown: Path
 
     def read_acknowledged(self) -> list[str]:
-        """The iks that were answered as posted, in order; one that was written twice stands twice."""
+        """The iks that were answered as posted, in order; one answered twice stands twice."""
         return read_iks(self.acknowledged)
 
     def read_unknown(self) -> list[str]:

@@ -67,7 +67,7 @@ class Api:
         return data
 
     def mutate(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """The result member of a mutation with one root field; Refused when it is an error member."""
+        """The result of a mutation with one root field; Refused when it is an error member."""
         (result,) = self.execute(document, variables).values()
         if "code" in result:
             raise Refused(

@@ -70,7 +70,8 @@ def _open(
 def sell(
     api: Api, ledger_ik: str, count: int, shops: int, rng: Random, progress: Progress = quiet
 ) -> None:
-    """Posts `count` sales with tags, over three years, in atomic batches: what lists are asked for."""
+    """Posts `count` sales with tags, over three years, in atomic batches: what lists are asked
+    for."""
     batches = list(_sales(ledger_ik, count, shops, rng))
 
     def post(entries: list[dict[str, Any]]) -> None:

@@ -1,4 +1,6 @@
-"""What processes use and count: CPU from /proc, counters from /metrics. Differences of two moments."""
+"""What processes use and count: CPU from /proc, counters from /metrics. Differences of two
+moments.
+"""
 
 import os
 import urllib.request

@@ -47,7 +47,7 @@ _LIST = Scenario("", "", "shops", "list_entries", '"ik":', marker_count=PAGE_SIZ
 SCENARIOS = (
     replace(_POST, name="hot_pair", title="hot pair of strong accounts", stage="hot"),
     replace(_POST, name="random_pairs", title="random pairs among 10,000 strong accounts"),
-    replace(_POST, name="guarded", title="guarded transfers (own balance gte 0), the same accounts"),
+    replace(_POST, name="guarded", title="guarded transfers (own balance gte 0)"),
     replace(
         _BATCH, name="batch_10", title="atomic batches of 10, the same accounts", batch=10,
         concurrency_max=16,

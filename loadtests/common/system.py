@@ -57,7 +57,8 @@ class System(Run):
         self.service(name).wait_ready(partial(is_ready, self.port(name)), SERVICE_READY_TIMEOUT_S)
 
     def run_module(self, module: str, *arguments: str) -> str:
-        """What a module of the project prints, run on this system's stores; ChildError if it fails."""
+        """What a module of the project prints, run on this system's stores; ChildError if it
+        fails."""
         return self._run_module(module, *arguments)
 
 

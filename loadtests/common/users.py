@@ -1,4 +1,6 @@
-"""What the Locust users share: the run's ledger, the token, sending a request and judging its answer."""
+"""What the Locust users share: the run's ledger, the token, sending a request and judging its
+answer.
+"""
 
 from itertools import count
 from pathlib import Path

@@ -1,6 +1,6 @@
 // k6 users for writing, reading, listing and a mix: the same scenarios as loadtests/locustfile.py.
 //
-//   set -a; . .twofold/dev.env; set +a
+//   python -m loadtests.k6_load            runs it and audits what it left; or by hand:
 //   k6 run --log-format raw --console-output iks.txt loadtests/k6/ledger.js
 //   python -m loadtests.audit --ledger <the ik it prints> --acknowledged iks.txt
 //

@@ -31,16 +31,15 @@ from shared.graphql.codes import (
     refusal,
 )
 from shared.limits import (
+    DOCUMENT_DEFINITIONS_MAX,
+    FIELDS_COMPARED_MAX,
     JSON_DEPTH_MAX,
     QUERY_ALIASES_MAX,
     QUERY_DEPTH_MAX,
     QUERY_FIELDS_MAX,
+    QUERY_NESTING_MAX,
     QUERY_ROOT_FIELDS_MAX,
 )
-
-DEFINITIONS_MAX = 100
-FIELDS_COMPARED_MAX = 10_000  # pairs of fields with one response name, in one selection
-NESTING_MAX = 3 * QUERY_DEPTH_MAX  # of braces: fields and inline fragments
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Size:
 
 
 class _TooDeep(Exception):
-    """Braces nested beyond NESTING_MAX."""
+    """Braces nested beyond QUERY_NESTING_MAX."""
 
 
 class _Measure:
@@ -78,7 +77,7 @@ class _Measure:
         self._open: set[str] = set()
 
     def size(self, selection_set: SelectionSetNode, nesting: int = 0) -> Size:
-        if nesting > NESTING_MAX:
+        if nesting > QUERY_NESTING_MAX:
             raise _TooDeep
         total = Size()
         for node in selection_set.selections:
@@ -146,8 +145,8 @@ class _Measure:
 def check_bounds(document: DocumentNode) -> tuple[GraphQLError | None, bool]:
     """The first limit that the document breaks, if any; and whether its fragments form a cycle."""
     count = len(document.definitions)
-    if count > DEFINITIONS_MAX:
-        return refusal(TOO_MANY_DEFINITIONS, count=count, max=DEFINITIONS_MAX), False
+    if count > DOCUMENT_DEFINITIONS_MAX:
+        return refusal(TOO_MANY_DEFINITIONS, count=count, max=DOCUMENT_DEFINITIONS_MAX), False
     measure = _Measure(document)
     try:
         for definition in document.definitions:

@@ -39,12 +39,13 @@ from shared.graphql.codes import (
 )
 from shared.graphql.inputs import plan_variables
 from shared.graphql.selections import Planner, Selection, Variables
-from shared.limits import DOCUMENT_CHARS_MAX, DOCUMENT_TOKENS_MAX, DOCUMENTS_CACHED_MAX
-
-DOCUMENTS_CACHED_CHARS_MAX = 2_000_000
-VALIDATION_ERRORS_MAX = 20
-
-assert DOCUMENT_CHARS_MAX <= DOCUMENTS_CACHED_CHARS_MAX
+from shared.limits import (
+    DOCUMENT_CHARS_MAX,
+    DOCUMENT_TOKENS_MAX,
+    DOCUMENTS_CACHED_CHARS_MAX,
+    DOCUMENTS_CACHED_MAX,
+    VALIDATION_ERRORS_MAX,
+)
 
 
 class Operation:

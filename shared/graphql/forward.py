@@ -9,11 +9,8 @@ import orjson
 
 from shared.graphql.http import FAILED, OK, Answer
 from shared.ledger.rejections import reject
-from shared.limits import REQUEST_TIMEOUT_MS
+from shared.limits import FORWARD_CONNECT_MS, FORWARD_CONNECTIONS_MAX, REQUEST_TIMEOUT_MS
 from shared.observe import FORWARD_FAILED, EventLog
-
-CONNECTIONS_MAX = 64
-CONNECT_TIMEOUT_MS = 2_000
 
 _PASSED_ON = ("retry-after", "www-authenticate")
 _LOG = EventLog("forward")
@@ -35,9 +32,9 @@ class QueryForwarder:
         """Makes the pool of connections."""
         assert self._session is None
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
+            connector=aiohttp.TCPConnector(limit=FORWARD_CONNECTIONS_MAX),
             timeout=aiohttp.ClientTimeout(
-                total=REQUEST_TIMEOUT_MS / 1000, sock_connect=CONNECT_TIMEOUT_MS / 1000
+                total=REQUEST_TIMEOUT_MS / 1000, sock_connect=FORWARD_CONNECT_MS / 1000
             ),
             auto_decompress=False,
         )

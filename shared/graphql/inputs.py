@@ -44,10 +44,10 @@ from graphql.language import (
     VariableNode,
 )
 
+from shared.limits import INPUT_ERRORS_MAX
+
 Coerce = Callable[[Any], Any]
 Build = Callable[[dict[str, Any]], Any]
-
-INPUT_ERRORS_MAX = 10
 
 
 class _Unfit(Exception):

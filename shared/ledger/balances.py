@@ -1,7 +1,8 @@
 """Balances as running sums: keys, deltas, and how one entry's lines touch them.
 
 strong   own or total balance of (account, currency), moved in the entry's own transaction
-history  own and child sums of (account, currency), by ledger-local month and hour, moved by the indexer
+history  own and child sums of (account, currency), by ledger-local month and hour; the indexer
+         moves them
 """
 
 from collections.abc import Iterable
@@ -32,8 +33,7 @@ class HistoryKey(NamedTuple):
 
 @dataclass(slots=True)
 class HistoryDelta:
-    """What a set of lines adds to one history: sums by month (yyyymm) and by (month, hour of
-    it)."""
+    """What lines add to one history: sums by month (yyyymm) and by (month, hour of it)."""
 
     own: int
     child: int

@@ -11,8 +11,7 @@ Group = tuple[str, str]  # key, value
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One posting: `amount` minor units on one account, signed so that positive raises its
-    balance."""
+    """One posting: `amount` minor units on one account; positive raises its balance."""
 
     index: int
     account_path: str

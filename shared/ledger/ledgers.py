@@ -6,8 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One ledger. `utc_offset_minutes` is fixed at creation and moves the bounds of hours and
-    months."""
+    """One ledger. `utc_offset_minutes`, fixed at creation, moves the bounds of its hours."""
 
     id: str
     workspace_id: str

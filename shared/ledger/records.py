@@ -3,11 +3,12 @@
 Short member names, absent members left out, amounts as decimal strings (JSON numbers can't hold
 Int96).
 
-    entry  i id · l ledger · w workspace · k ik · n position · p posted · c created · t type · v typeVersion
-           d description · g tags · u groups · o conditions · x parameters · r reverses · b
-           reversedBy a reversedAt · y updates · e revision · s lines
-    line   p path · t account type (first letter) · a amount · c currency · k key · d description · g tags
-           x tx id · y tx external id
+    entry  i id · l ledger · w workspace · k ik · n position · p posted · c created
+           t type · v typeVersion · d description · g tags · u groups · o conditions
+           x parameters · r reverses · b reversedBy · a reversedAt · y updates
+           e revision · s lines
+    line   p path · t account type (first letter) · a amount · c currency · k key
+           d description · g tags · x tx id · y tx external id
 """
 
 from typing import Any

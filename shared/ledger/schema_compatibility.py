@@ -1,12 +1,12 @@
 """Which changes of a Schema a new version may not make.
 
 A new version may add accounts, entry types and versions of them, and change names, descriptions,
-statuses, clearing and payment settings, and relax consistency. It may not remove an account or change
-its type, template flag, currency or External Account, nor edit or remove a version of an entry or
-payment type, its status aside: entries already posted refer to them.
+statuses, clearing and payment settings, and relax consistency. It may not remove an account or
+change its type, template flag, currency or External Account, nor edit or remove a version of an
+entry or payment type, its status aside: entries already posted refer to them.
 
-Nor may it make something strong that was eventual. A strong balance or list is kept in the transactions
-of the entries themselves, so one that starts late would lack what was posted before.
+Nor may it make something strong that was eventual. A strong balance or list is kept in the
+transactions of the entries themselves, so one that starts late would lack what was posted before.
 """
 
 from collections.abc import Mapping

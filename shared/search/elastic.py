@@ -8,7 +8,8 @@ counts) goes through the official client. Failures of both become `shared.errors
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
@@ -17,6 +18,7 @@ import orjson
 from elasticsearch import AsyncElasticsearch, exceptions
 from yarl import URL
 
+from shared.clock import Clock, SystemClock
 from shared.errors import SearchError, SearchRefused, SearchUnavailable
 from shared.limits import (
     BULK_TIMEOUT_MS,
@@ -136,10 +138,29 @@ def item_result(item: Mapping[str, Any]) -> ItemResult:
     return ItemResult(ItemStatus.REFUSED, reason)
 
 
-class ElasticIndex:
-    """The Index port on a running Elasticsearch. Build it inside the event loop and close it."""
+class SearchMetrics(Protocol):
+    """What the index tells about its requests; one that is sent again is another one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def called(self, call: str, outcome: str, ms: float) -> None:
+        """One request ended: `ok` when it was answered, else the exception that it raised."""
+        ...
+
+
+class ElasticIndex:
+    """The Index port on a running Elasticsearch. Build it inside the event loop and close it.
+
+    `metrics` are told every request, timed by `clock`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        metrics: SearchMetrics | None = None,
+    ) -> None:
+        self._clock = SystemClock() if clock is None else clock
+        self._metrics = metrics
         base = settings.elasticsearch_url.rstrip("/")
         self._prefix = settings.index_prefix
         self._shards = settings.index_shards
@@ -174,7 +195,7 @@ class ElasticIndex:
             return []
         body = bulk_body(operations, self._aliases if into is None else into)
         url = self._bulk_url if into is None else self._load_url
-        answer = await self._post(url, body, self._bulk_timeout)
+        answer = await self._post("bulk", url, body, self._bulk_timeout)
         items = answer["items"]
         assert len(items) == len(operations)
         if not answer["errors"]:
@@ -204,7 +225,7 @@ class ElasticIndex:
             alias, routing = self._aliases[request.order.kind], quote(request.scope[0], safe="")
             url = f"{self.url}/{alias}/_search?routing={routing}&{_SEARCH_QUERY}"
             body = orjson.dumps(search_body(request, attempt))
-            answers = [await self._read(URL(url, encoded=True), body)]
+            answers = [await self._read("search", URL(url, encoded=True), body)]
         else:
             lines: list[bytes] = []
             for request in requests:
@@ -217,15 +238,15 @@ class ElasticIndex:
                 body_of["timeout"] = f"{SEARCH_TIMEOUT_MS}ms"
                 lines += (orjson.dumps(head), orjson.dumps(body_of))
             lines.append(b"")
-            answer = await self._read(self._msearch_url, b"\n".join(lines))
+            answer = await self._read("msearch", self._msearch_url, b"\n".join(lines))
             answers = answer["responses"]
         return [_checked(each)["hits"]["hits"] for each in answers]
 
-    async def _read(self, url: URL, body: bytes) -> Any:
+    async def _read(self, call: str, url: URL, body: bytes) -> Any:
         """A POST that only reads: sent again when its connection breaks."""
         for attempt in range(SEARCH_ATTEMPTS_MAX):
             try:
-                return await self._post(url, body, self._search_timeout)
+                return await self._post(call, url, body, self._search_timeout)
             except SearchUnavailable as error:
                 last = attempt == SEARCH_ATTEMPTS_MAX - 1
                 if last or not isinstance(error.__cause__, aiohttp.ClientConnectionError):
@@ -233,24 +254,26 @@ class ElasticIndex:
             await asyncio.sleep(SEARCH_BACKOFF_MS * 2**attempt / 1_000)
         raise AssertionError("unreachable")
 
-    async def _post(self, url: URL, body: bytes, limit: aiohttp.ClientTimeout) -> Any:
-        try:
+    async def _post(self, call: str, url: URL, body: bytes, limit: aiohttp.ClientTimeout) -> Any:
+        with self._called(call):
             async with self._session.post(url, data=body, timeout=limit) as response:
                 content = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise search_error(error) or error from error
-        if response.status >= 300:
-            raise _status_error(response.status, content[:500].decode(errors="replace"))
-        if _PRODUCT_HEADER not in response.headers:
-            raise SearchRefused(f"what answers at {self.url} is not Elasticsearch")
-        return orjson.loads(content)
+            if response.status >= 300:
+                raise _status_error(response.status, content[:500].decode(errors="replace"))
+            if _PRODUCT_HEADER not in response.headers:
+                raise SearchRefused(f"what answers at {self.url} is not Elasticsearch")
+            return orjson.loads(content)
+
+    def _called(self, call: str) -> "_Call":
+        """Around one request: its failure becomes ours, and the metrics are told."""
+        return _Call(call, self._clock, self._metrics)
 
     # --- Rebuild and verify -----------------------------------------------------------------------
     async def count(
         self, kind: Kind, ledger_id: str | None = None, clauses: Sequence[Clause] = ()
     ) -> int:
         query = filters([*([Term("ledger", ledger_id)] if ledger_id else []), *clauses])
-        with _translated():
+        with self._called("count"):
             answer = await self._client.count(
                 index=self._aliases[kind], query=query, routing=ledger_id
             )
@@ -275,18 +298,18 @@ class ElasticIndex:
             }
             if after is not None:
                 body["search_after"] = after
-            hits = _checked(await self._read(url, orjson.dumps(body)))["hits"]["hits"]
+            hits = _checked(await self._read("scan", url, orjson.dumps(body)))["hits"]["hits"]
             for hit in hits:
                 yield StoredDocument(hit["_id"], hit["_version"], hit["_source"])
             after = hits[-1]["sort"] if len(hits) == SCAN_PAGE_DOCUMENTS else []
 
     async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:
-        with _translated():
+        with self._called("refresh"):
             await self._client.indices.refresh(index=[self._aliases[kind] for kind in kinds])
 
     async def indices(self) -> list[IndexInfo]:
         patterns = [f"{alias}-v*" for alias in self._aliases.values()]
-        with _translated():
+        with self._called("indices"):
             answer = await self._client.indices.get(
                 index=patterns, features=["aliases"], allow_no_indices=True
             )
@@ -308,7 +331,7 @@ class ElasticIndex:
                 break
         settings = names.index_settings(kind, self._shards, replicas=0)
         settings["refresh_interval"] = names.NO_REFRESH
-        with _translated():
+        with self._called("create_index"):
             await self._client.indices.create(
                 index=name, settings=settings, mappings=names.mapping(kind)
             )
@@ -317,7 +340,7 @@ class ElasticIndex:
     async def create_live_index(self, kind: Kind) -> bool:
         """The kind's first index with its alias, in one call. False when it stands already."""
         try:
-            with _translated():
+            with self._called("create_live_index"):
                 await self._client.indices.create(
                     index=names.index_name(self._prefix, kind, 1),
                     settings=names.index_settings(kind, self._shards, self._replicas),
@@ -331,7 +354,7 @@ class ElasticIndex:
         return True
 
     async def finish_index(self, name: str) -> None:
-        with _translated():
+        with self._called("finish_index"):
             await self._client.indices.refresh(index=name)
             patient = self._client.options(request_timeout=MERGE_TIMEOUT_MS / 1_000)
             await patient.indices.forcemerge(index=name, max_num_segments=1)
@@ -355,14 +378,14 @@ class ElasticIndex:
         ]
         for info in former:
             actions.append({"remove": {"index": info.name, "alias": self._aliases[info.kind]}})
-        with _translated():
+        with self._called("swap_aliases"):
             await self._client.indices.update_aliases(actions=actions)
         return [info.name for info in former]
 
     async def delete_index(self, name: str) -> None:
         live = {info.name for info in await self.indices() if info.live}
         assert name not in live, "an index that serves is never deleted"
-        with _translated():
+        with self._called("delete_index"):
             await self._client.indices.delete(index=name, ignore_unavailable=True)
 
     async def ready(self) -> bool:
@@ -375,19 +398,35 @@ class ElasticIndex:
         return answer["status"] in ("yellow", "green")
 
 
-class _translated:  # noqa: N801 - reads as a statement: with _translated()
-    """Turns the official client's exceptions into ours."""
+class _Call:
+    """One request to Elasticsearch: turns the clients' exceptions into ours, tells the metrics."""
 
-    __slots__ = ()
+    __slots__ = ("_clock", "_metrics", "_name", "_started_ms")
+
+    def __init__(self, name: str, clock: Clock, metrics: SearchMetrics | None) -> None:
+        self._name = name
+        self._clock = clock
+        self._metrics = metrics
+        self._started_ms = 0.0
 
     def __enter__(self) -> None:
-        return None
+        if self._metrics is not None:
+            self._started_ms = self._clock.monotonic_ms()
 
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        meaning = error
         if error is not None and not isinstance(error, SearchError):
-            meaning = search_error(error)
-            if meaning is not None:
-                raise meaning from error
+            meaning = search_error(error) or error
+        if self._metrics is not None:
+            outcome = "ok" if meaning is None else type(meaning).__name__
+            self._metrics.called(self._name, outcome, self._clock.monotonic_ms() - self._started_ms)
+        if meaning is not None and meaning is not error:
+            raise meaning from error
 
 
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 
 from shared.errors import ConfigurationError
+from shared.limits import STORE_COLD_ATTEMPTS_MAX
 from shared.settings import Settings
 
 Service = Literal["dynamodb", "dynamodbstreams"]
@@ -22,7 +23,6 @@ Service = Literal["dynamodb", "dynamodbstreams"]
 # What stands in when an endpoint is set and no credentials are found: DynamoDB Local wants some,
 # any.
 LOCAL_CREDENTIALS = ReadOnlyCredentials("twofold", "twofold", None)
-COLD_ATTEMPTS_MAX = 5
 
 
 class Credentials(Protocol):
@@ -84,7 +84,7 @@ def _client(
         endpoint_url=settings.dynamodb_endpoint or None,
         aws_access_key_id=secrets[0],
         aws_secret_access_key=secrets[1],
-        config=Config(retries={"total_max_attempts": COLD_ATTEMPTS_MAX, "mode": "standard"}),
+        config=Config(retries={"total_max_attempts": STORE_COLD_ATTEMPTS_MAX, "mode": "standard"}),
     )
     return client
 

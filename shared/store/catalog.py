@@ -1,6 +1,6 @@
 """What a process remembers about ledgers, Schemas and accounts, so that a warm post reads nothing.
 
-    ledger head      changes (Schema version, state): read again once it is LEDGER_HEAD_AGE_MS_MAX old
+    ledger head      changes (Schema version, state): read again at LEDGER_HEAD_AGE_MS_MAX
     Schema version   immutable: compiled once, kept while there is room
     known accounts   an account that was seen to exist goes on existing: kept while there is room
 
@@ -55,8 +55,7 @@ class Catalog:
         return held[0]
 
     async def ledger_by_ik(self, workspace_id: str, ik: str) -> Ledger | None:
-        """The live ledger of `ik`: no read while fresh, else one BatchGetItem (two GetItems when
-        cold)."""
+        """The live ledger of `ik`: no read while fresh, else one BatchGetItem (cold: two gets)."""
         ledger = self.fresh_ledger(workspace_id, ik)
         if ledger is not None:
             return ledger
@@ -72,8 +71,7 @@ class Catalog:
         return ledger if ledger is not None and ledger.workspace_id == workspace_id else None
 
     async def utc_offset_minutes(self, ledger_id: str) -> int | None:
-        """The ledger's offset, which never changes: no read once known, also of a deleted
-        ledger."""
+        """The ledger's offset, which never changes; of a deleted ledger, too."""
         held = self._ledgers.get(ledger_id)
         if held is not None:
             return held[0].utc_offset_minutes
@@ -114,8 +112,7 @@ class Catalog:
         return ledger
 
     def forget_ledger(self, ledger_id: str) -> None:
-        """The next question about this ledger reads it: for the process that has just changed
-        it."""
+        """Forgets this ledger: the process has just changed it."""
         self._ledgers.pop(ledger_id, None)
 
     # --- Schemas ----------------------------------------------------------------------------------

@@ -1,8 +1,4 @@
-"""API clients in the table: found by id when a token is asked for or checked, listed by workspace.
-
-C#<client id>      .             the client
-CD#<workspace>     <client id>   clients of a workspace, by id
-"""
+"""API clients in the table: found by id for every token, listed by workspace."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,20 +7,10 @@ import orjson
 
 from shared.auth import ApiClient
 from shared.ledger.ledgers import Workspace
+from shared.limits import CLIENT_ID_CHARS_MAX, CLIENTS_LISTED_MAX, CLIENTS_PER_PAGE
 from shared.store import keys
 from shared.store.items import put, workspace_from_item, workspace_item
-from shared.store.table import Absent, Is, Item, Key, Put, Table, TableName, Transacted, Written
-
-CLIENTS_PER_PAGE = 100
-CLIENTS_LISTED_MAX = 10_000
-
-
-def _directory(workspace_id: str) -> str:
-    return f"CD#{workspace_id}"
-
-
-def _listed(client: ApiClient) -> Key:
-    return Key(TableName.LEDGER, _directory(client.workspace_id), client.id)
+from shared.store.table import Absent, Is, Item, Put, Table, TableName, Transacted, Written
 
 
 def client_item(client: ApiClient) -> Item:
@@ -70,7 +56,7 @@ class StoredClients:
 
     async def find(self, client_id: str) -> ApiClient | None:
         """The client, revoked or not."""
-        if not 0 < len(client_id) <= 128 or not client_id.isascii():
+        if not 0 < len(client_id) <= CLIENT_ID_CHARS_MAX or not client_id.isascii():
             return None
         item = await self._table.get(keys.client(client_id), consistent=True)
         return None if item is None else client_from_item(item)
@@ -89,7 +75,7 @@ class StoredClients:
     async def add(self, client: ApiClient, token: str) -> None:
         """Stores a new client; `token` makes a repeated sending harmless."""
         item = client_item(client)
-        listed = _listed(client)
+        listed = keys.client_listed(client.workspace_id, client.id)
         writes = (
             Put(TableName.LEDGER, item, (Absent(),)),
             Put(listed.table, {"pk": listed.pk, "sk": listed.sk}),
@@ -110,7 +96,10 @@ class StoredClients:
         after: str | None = None
         while len(clients) < CLIENTS_LISTED_MAX:
             page = await self._table.query(
-                TableName.LEDGER, _directory(workspace_id), after=after, limit=CLIENTS_PER_PAGE
+                TableName.LEDGER,
+                keys.client_directory(workspace_id),
+                after=after,
+                limit=CLIENTS_PER_PAGE,
             )
             wanted = [keys.client(str(item["sk"])) for item in page.items]
             if wanted:

@@ -1,10 +1,15 @@
 """Value <-> item. What guards and other items need stands in attributes of its own; the rest is one
 JSON body.
 
-b body (JSON)   w workspace   l ledger   r revision   a attempt: token of the batch that wrote an entry
-h head: the newest position of an ik's reversal chain (on position 1)   v a balance
-c currency of an account (`*` when multi): guarded, so that no two posts give an instance two
-currencies
+    b  body (JSON)
+    w  workspace
+    l  ledger
+    r  revision
+    a  attempt: token of the batch that wrote an entry
+    h  head: the newest position of an ik's reversal chain (on position 1)
+    v  a balance
+    c  currency of an account (`*` when multi): guarded, so that no two posts give an instance two
+       currencies
 """
 
 from typing import Any
@@ -46,8 +51,7 @@ def _body(item: Item) -> Any:
 
 # --- Entries --------------------------------------------------------------------------------------
 def entry_item(entry: LedgerEntry, attempt: str) -> Item:
-    """The whole entry; `attempt` marks the batch that writes it, so that a lost answer can be
-    told."""
+    """The whole entry; `attempt` marks the batch that writes it: a lost answer can be told."""
     assert entry.lines
     item: Item = {
         "pk": f"E#{entry.id}",
@@ -64,7 +68,8 @@ def entry_item(entry: LedgerEntry, attempt: str) -> Item:
 def entry_from_item(item: Item) -> LedgerEntry:
     """The entry of an item of kind `E`."""
     entry = entry_from_record(_body(item))
-    assert item["pk"] == f"E#{entry.id}" and entry.revision == item["r"]
+    assert item["pk"] == f"E#{entry.id}"
+    assert entry.revision == item["r"]
     return entry
 
 
@@ -78,7 +83,8 @@ def entry_attempt(item: Item) -> str:
 def chain_head(item: Item) -> int:
     """The newest position of the chain; only the item at position 1 carries it."""
     head = item["h"]
-    assert isinstance(head, int) and head >= 1
+    assert isinstance(head, int)
+    assert head >= 1
     return head
 
 
@@ -233,6 +239,7 @@ def strong_balance(item: Item | None) -> int:
 
 def put(key: Key, item: Item) -> Put:
     """A Put whose item is checked: it stands under its key and fits DynamoDB's limit."""
-    assert item["pk"] == key.pk and item["sk"] == key.sk
+    assert item["pk"] == key.pk
+    assert item["sk"] == key.sk
     assert item_bytes(item) <= ITEM_BYTES_MAX
     return Put(key.table, item)

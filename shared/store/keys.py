@@ -1,32 +1,33 @@
 """Every partition and sort key, spelled once, with the access that it serves.
 
-`#` separates the parts: no id, ik, key or currency key can hold it (SafeString). Table `ledger`
-(streamed):
+`#` separates the parts: no id, ik, key or currency key can hold it (SafeString).
 
-    E#<entry id>                  .            one entry, whole                       by id, by ik (derived id)
-    A#<account id>                .            one account                            by id, by path (derived id)
-    L#<ledger id>                 .            one ledger                             by id
-    LI#<workspace>#<ik>           .            the ledger of an ik, and its generation by ik
-    LD#<workspace>                <time>#<id>  ledgers of a workspace, newest first   list
-    S#<workspace>#<key>           head         a Schema's newest version              by key
-    S#<workspace>#<key>           v<number>    one Schema version                     by version, list
-    SD#<workspace>                <time>#<key> Schemas of a workspace, newest first   list
-    SL#<workspace>#<key>          <time>#<id>  ledgers of a Schema, newest first      list
-    W#<workspace>                 .            a workspace
-    C#<client id>                 .            an API client
+Table `ledger` (streamed):
+
+    E#<entry id>         .             one entry, whole                     by id, by ik (derived)
+    A#<account id>       .             one account                          by id, by path (derived)
+    L#<ledger id>        .             one ledger                           by id
+    LI#<workspace>#<ik>  .             the ledger of an ik, its generation  by ik
+    LD#<workspace>       <time>#<id>   a workspace's ledgers, newest first  list
+    S#<workspace>#<key>  head          a Schema's newest version            by key
+    S#<workspace>#<key>  v<number>     one Schema version                   by version, list
+    SD#<workspace>       <time>#<key>  a workspace's Schemas, newest first  list
+    SL#<workspace>#<key> <time>#<id>   a Schema's ledgers, newest first     list
+    W#<workspace>        .             a workspace                          by id
+    C#<client id>        .             an API client                        by id
+    CD#<workspace>       <client id>   a workspace's API clients, by id     list
 
 Table `balances` (not streamed; derived, or running sums):
 
-    B#<account id>                S#<currency>            strong own balance          post, strong read
-    B#<account id>                T#<currency>            strong total balance        post, strong read
-    B#<account id>                H#<currency>            history: totals, months,    latest, at month or year, all currencies
-                                                          recent hours
-    B#<account id>                M#<currency>#<yyyymm>   history: a month's older    at day or hour (with the head)
-                                                          hours
-    LE#<ledger id>                <posted>#<entry id>     strong list of entries
-    LL#<account id>               <posted>#<line id>      strong list of an account's lines
-    K#<projector>                 <shard id>              lease and checkpoint
-    Q#<projector>                 <sequence>              a record put aside (quarantine)
+    B#<account id>   S#<currency>           strong own balance              post, strong read
+    B#<account id>   T#<currency>           strong total balance            post, strong read
+    B#<account id>   H#<currency>           history: totals, months and     latest, month or year,
+                                            recent hours                    all currencies
+    B#<account id>   M#<currency>#<yyyymm>  history: a month's older hours  at day or hour, with H#
+    LE#<ledger id>   <posted>#<entry id>    strong list of entries          list
+    LL#<account id>  <posted>#<line id>     an account's strong lines       list
+    K#<projector>    <shard id>             lease and checkpoint            follow
+    Q#<projector>    <sequence>             a record put aside              quarantine
 
 Attributes of the history's items: shared/ledger/history.py. Of leases and checkpoints:
 indexer/leases.py.
@@ -105,6 +106,15 @@ def workspace(workspace_id: str) -> Key:
 
 def client(client_id: str) -> Key:
     return Key(LEDGER, f"C#{client_id}", ONLY)
+
+
+def client_directory(workspace_id: str) -> str:
+    """Partition that lists a workspace's API clients."""
+    return f"CD#{workspace_id}"
+
+
+def client_listed(workspace_id: str, client_id: str) -> Key:
+    return Key(LEDGER, client_directory(workspace_id), client_id)
 
 
 def balances_of(account_id: str) -> str:

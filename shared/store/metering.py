@@ -15,6 +15,7 @@ class StoreMeter:
         self._metrics = metrics
         self._calls: dict[tuple[str, str], Callable[[], None]] = {}
         self._seconds: dict[str, Callable[[float], None]] = {}
+        self._retries: dict[str, Callable[[float], None]] = {}
         self._units: dict[str, Callable[[float], None]] = {}
 
     def called(self, call: str, outcome: str, retries: int, ms: float) -> None:
@@ -25,8 +26,11 @@ class StoreMeter:
             count = self._metrics.store_requests.labels(call, outcome).inc
             self._calls[(call, outcome)] = count
             self._seconds[call] = self._metrics.store_seconds.labels(call).observe
+            self._retries[call] = self._metrics.store_retries.labels(call).inc
         count()
         self._seconds[call](ms / 1000)
+        if retries:
+            self._retries[call](retries)
 
     def consumed(self, call: str, units: float) -> None:
         """See StoreMetrics."""

@@ -9,12 +9,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from shared.errors import ConfigurationError
+from shared.limits import TABLE_WAIT_POLL_S, TABLE_WAIT_POLLS_MAX
 from shared.settings import Settings, load_settings
 from shared.store.access import boto_client
 from shared.store.definition import STREAM_VIEW, TABLES, TableDefinition, create_arguments
-
-WAIT_POLLS_MAX = 120
-WAIT_POLL_S = 1
 
 
 def check_table(definition: TableDefinition, described: dict[str, Any], prefix: str) -> None:
@@ -40,7 +38,8 @@ async def _provide(client: Any, definition: TableDefinition, prefix: str) -> boo
         created = False
     waiter = client.get_waiter("table_exists")
     await waiter.wait(
-        TableName=name, WaiterConfig={"Delay": WAIT_POLL_S, "MaxAttempts": WAIT_POLLS_MAX}
+        TableName=name,
+        WaiterConfig={"Delay": TABLE_WAIT_POLL_S, "MaxAttempts": TABLE_WAIT_POLLS_MAX},
     )
     described = await client.describe_table(TableName=name)
     check_table(definition, described["Table"], prefix)

@@ -8,8 +8,7 @@ from shared.store.table import Item
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One shard; a child is read after its parent is read to the end. `closed`: no record will be
-    added."""
+    """One shard; read after its parent. `closed`: no record will be added."""
 
     id: str
     parent_id: str | None

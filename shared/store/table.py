@@ -15,8 +15,7 @@ Item = dict[str, Value]
 
 
 class TableName(StrEnum):
-    """The two tables: what is true (streamed) and what is derived or a running sum (not
-    streamed)."""
+    """The two tables: what is true (streamed), and running sums and what is derived."""
 
     LEDGER = "ledger"
     BALANCES = "balances"
@@ -89,7 +88,8 @@ class Put:
     @property
     def key(self) -> Key:
         pk, sk = self.item["pk"], self.item["sk"]
-        assert isinstance(pk, str) and isinstance(sk, str)
+        assert isinstance(pk, str)
+        assert isinstance(sk, str)
         return Key(self.table, pk, sk)
 
 
@@ -160,9 +160,7 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A single write was done; `old` is the item as it was when `return_old` was asked."""
-
-    old: Item | None = None
+    """A single write was done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from shared.limits import (
     STORE_CALL_MS_MAX,
     STORE_CONNECT_MS,
     STORE_CONNECTIONS_MAX,
+    STORE_KEEP_ALIVE_S,
     STORE_TIMEOUT_MS,
 )
 from shared.store.access import Access, Service
@@ -47,7 +48,6 @@ TARGET_PREFIXES: dict[Service, str] = {
     "dynamodb": "DynamoDB_20120810.",
     "dynamodbstreams": "DynamoDBStreams_20120810.",
 }
-KEEP_ALIVE_S = 15  # shorter than what the engines keep an idle connection for
 RAW_BODY_BYTES_MAX = 1_000_000  # aiohttp wants larger bodies as a file
 
 Document = dict[str, Any]
@@ -168,7 +168,7 @@ def _session(access: Access) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=STORE_CONNECTIONS_MAX,
-            keepalive_timeout=KEEP_ALIVE_S,
+            keepalive_timeout=STORE_KEEP_ALIVE_S,
             ssl=verify,
         ),
         timeout=aiohttp.ClientTimeout(

@@ -118,7 +118,7 @@ class MemoryStream:
         return [shard.id for shard in self._open]
 
     def records(self) -> list[StreamRecord]:
-        """Every record that is still kept, in the order of the commits, whatever its shard: for auditors."""
+        """For auditors: every record that is kept, of all shards, as they were committed."""
         kept = [record for shard in self._shards.values() for record in shard.records]
         return sorted(kept, key=lambda record: record.sequence)
 

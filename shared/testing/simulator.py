@@ -1,7 +1,7 @@
 """A virtual-time event loop with a seeded order: the same seed gives the same run, in no time.
 
     sleep(30)           the loop has nothing else to do: its clock jumps, nobody waits
-    ready callbacks     run in an order drawn from the seed, so that what only works in luck's order fails
+    ready callbacks     run in an order drawn from the seed: what works only in luck's order fails
 
 No real socket may live in this loop. It overrides two private parts of asyncio's base loop
 (`_run_once`, `_ready`); a test runs it on each supported Python.

@@ -57,7 +57,7 @@ async def test_a_living_process_is_healthy() -> None:
 async def test_readiness_names_each_engine_that_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("shared.probes.CHECK_TIMEOUT_MS", 10)
+    monkeypatch.setattr("shared.probes.READINESS_CHECK_MS", 10)
 
     async def good() -> None:
         return None

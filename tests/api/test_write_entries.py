@@ -268,7 +268,7 @@ async def test_a_ledger_that_isn_t_named_or_doesn_t_exist_is_told(writer: WriteR
     assert refused(await writer.add("one", ledger={}), "invalid_match")
 
 
-# --- Atomic batches ---------------------------------------------------------------------------------
+# --- Atomic batches -------------------------------------------------------------------------------
 def funding(ik: str, user: str, amount: str) -> dict:
     parameters = {"user_id": user, "funding_amount": amount}
     body = {"ledger": {"ik": LEDGER_IK}, "type": "user_funds_account", "parameters": parameters}

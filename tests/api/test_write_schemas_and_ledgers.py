@@ -17,7 +17,8 @@ UPDATE = """mutation update($ledger: LedgerMatchInput!, $update: UpdateLedgerInp
     ... on Error { code message }
   }
 }"""
-INSTANTIATE = """mutation open($ledger: LedgerMatchInput!, $path: String!, $parameters: Parameters) {
+INSTANTIATE = """
+mutation open($ledger: LedgerMatchInput!, $path: String!, $parameters: Parameters) {
   instantiateLedgerAccount(ledger: $ledger, path: $path, parameters: $parameters) {
     __typename
     ... on InstantiateLedgerAccountResult {
@@ -139,8 +140,10 @@ async def test_a_chart_of_more_accounts_than_one_transaction_is_whole(writer: Wr
     schema["chartOfAccounts"]["accounts"][3]["children"] = children
     await writer.store(schema)
     await writer.create("large", "large")
-    query = """{ ledgerAccount(ledgerAccount: {path: "expense/account-249", ledger: {ik: "large"}}) { path } }"""
-    assert (await writer.ask(query)).data["ledgerAccount"] == {"path": "expense/account-249"}
+    path = "expense/account-249"
+    match = f'{{path: "{path}", ledger: {{ik: "large"}}}}'
+    query = f"{{ ledgerAccount(ledgerAccount: {match}) {{ path }} }}"
+    assert (await writer.ask(query)).data["ledgerAccount"] == {"path": path}
 
 
 async def test_a_ledger_s_name_can_be_changed_and_nothing_else(writer: WriteRig):
@@ -151,7 +154,7 @@ async def test_a_ledger_s_name_can_be_changed_and_nothing_else(writer: WriteRig)
     assert (await writer.ask(UPDATE, **missing)).data["updateLedger"]["code"] == "ledger_not_found"
 
 
-# --- Template instances -----------------------------------------------------------------------------
+# --- Template instances ---------------------------------------------------------------------------
 CURRENCIES = {
     "key": "currencies",
     "chartOfAccounts": {

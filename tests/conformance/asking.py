@@ -1,4 +1,6 @@
-"""What the tests of the official client share: posting while keeping books, custom queries, waiting."""
+"""What the tests of the official client share: posting while keeping books, custom queries,
+waiting.
+"""
 
 import asyncio
 import time

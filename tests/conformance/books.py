@@ -1,7 +1,7 @@
 """Books kept by the tests themselves: what the service says is compared with these sums.
 
-Nothing of the project is imported here. An entry is a list of (path, amount, currency) and the moment
-at which it is posted; a balance is a sum over them.
+Nothing of the project is imported here. An entry is a list of (path, amount, currency) and the
+moment at which it is posted; a balance is a sum over them.
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """The official client, unmodified, async and sync; and a ledger of its own for each test."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -46,9 +46,10 @@ async def client(request: pytest.FixtureRequest, system: System) -> AsyncIterato
 
 
 @pytest.fixture
-def schema() -> Iterator[dict[str, Any]]:
+def schema() -> dict[str, Any]:
     """The tests' Schema document, a fresh copy."""
-    yield json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    return document
 
 
 @pytest.fixture

@@ -39,9 +39,11 @@ async def test_wrong_secret_is_told_as_a_token_error(system: System) -> None:
     async with AsyncClient(**told) as async_client:
         with pytest.raises(TokenRequestException, match="invalid_client"):
             await async_client.get_workspace()
-    with SyncClient(**told) as sync_client:
-        with pytest.raises(TokenRequestException, match="invalid_client"):
-            sync_client.get_workspace()
+    with (
+        SyncClient(**told) as sync_client,
+        pytest.raises(TokenRequestException, match="invalid_client"),
+    ):
+        sync_client.get_workspace()
 
 
 async def test_unchanged_schema_makes_no_version_and_a_changed_one_the_next(

@@ -59,32 +59,53 @@ VALIDATION_CASES = [
         "with an Int of 33 bits": "{ ledgers(first: 4294967296) { nodes { id } } }",
         "with an Int of 400 digits": "{ ledgers(first: 1" + "0" * 400 + ") { nodes { id } } }",
         "with a boolean for an Int": "{ ledgers(first: true) { nodes { id } } }",
-        "with an unknown enum value": "{ ledgers(filter: {type: {equalTo: triple}}) { nodes { id } } }",
-        "with a string for an enum": '{ ledgers(filter: {type: {equalTo: "double"}}) { nodes { id } } }',
+        "with an unknown enum value": (
+            "{ ledgers(filter: {type: {equalTo: triple}}) { nodes { id } } }"
+        ),
+        "with a string for an enum": (
+            '{ ledgers(filter: {type: {equalTo: "double"}}) { nodes { id } } }'
+        ),
         "with an unknown variable": "{ ledgers(first: $n) { nodes { id } } }",
         "with an unused variable": "query q($n: Int) { workspace { id } }",
-        "with a variable twice": "query q($n: Int, $n: Int) { ledgers(first: $n) { nodes { id } } }",
-        "with a variable of an unknown type": "query q($n: Nat) { ledgers(first: $n) { nodes { id } } }",
-        "with a variable of an output type": "query q($n: Ledger) { ledgers(first: $n) { nodes { id } } }",
-        "with a variable of the wrong type": "query q($n: String) { ledgers(first: $n) { nodes { id } } }",
-        "with a default of the wrong type": 'query q($n: Int = "1") { ledgers(first: $n) { nodes { id } } }',
+        "with a variable twice": (
+            "query q($n: Int, $n: Int) { ledgers(first: $n) { nodes { id } } }"
+        ),
+        "with a variable of an unknown type": (
+            "query q($n: Nat) { ledgers(first: $n) { nodes { id } } }"
+        ),
+        "with a variable of an output type": (
+            "query q($n: Ledger) { ledgers(first: $n) { nodes { id } } }"
+        ),
+        "with a variable of the wrong type": (
+            "query q($n: String) { ledgers(first: $n) { nodes { id } } }"
+        ),
+        "with a default of the wrong type": (
+            'query q($n: Int = "1") { ledgers(first: $n) { nodes { id } } }'
+        ),
         "with an unknown fragment": "{ workspace { ...nothing } }",
         "with an unused fragment": "{ workspace { id } } fragment f on Workspace { id }",
         "with a fragment on an unknown type": "{ workspace { ... on Nothing { id } } }",
         "with a fragment on another type": "{ workspace { ... on Ledger { id } } }",
         "with a fragment on a scalar": "{ workspace { ...f } } fragment f on String { id }",
-        "with a fragment twice": "{ workspace { ...f } } fragment f on Workspace { id } fragment f on Workspace { id }",
+        "with a fragment twice": (
+            "{ workspace { ...f } } fragment f on Workspace { id } fragment f on Workspace { id }"
+        ),
         "with a fragment in itself": "{ workspace { ...f } } fragment f on Workspace { id ...f }",
         "with fragments in a circle": (
-            "{ workspace { ...f } } fragment f on Workspace { ...g } fragment g on Workspace { ...f }"
+            "{ workspace { ...f } } fragment f on Workspace { ...g }"
+            " fragment g on Workspace { ...f }"
         ),
         "with an unknown directive": "{ workspace @admin { id } }",
         "with a directive without its argument": "{ workspace @skip { id } }",
         "with a directive twice": "{ workspace @skip(if: false) @skip(if: false) { id } }",
         "with a misplaced directive": "query q @skip(if: true) { workspace { id } }",
         "with one name for two fields": "{ workspace { a: id a: name } }",
-        "with one operation name twice": "query q { workspace { id } } query q { workspace { name } }",
-        "with two operations, one without a name": "{ workspace { id } } query q { workspace { id } }",
+        "with one operation name twice": (
+            "query q { workspace { id } } query q { workspace { name } }"
+        ),
+        "with two operations, one without a name": (
+            "{ workspace { id } } query q { workspace { id } }"
+        ),
         "with a subscription": "subscription { ledgers { nodes { id } } }",
         "with a mutation field in a query": '{ addLedgerEntry(ik: "a", entry: {}) { __typename } }',
         "with a query field in a mutation": "mutation { workspace { id } }",
@@ -165,7 +186,10 @@ LIMIT_CASES = [
     ),
     graphql_case(
         "literal nested 51 deep",
-        f'mutation {{ addLedgerEntry(ik: "a", entry: {{parameters: {"[" * 51}{"]" * 51}}}) {{ __typename }} }}',
+        'mutation { addLedgerEntry(ik: "a", entry: {parameters: '
+        + "[" * 51
+        + "]" * 51
+        + "}) { __typename } }",
         code="json_too_deep",
     ),
     graphql_case(
@@ -187,7 +211,9 @@ LIMIT_CASES = [
     ),
 ]
 
-QUERY = "query q($first: Int, $filter: LedgersFilterSet) { ledgers(first: $first, filter: $filter) { nodes { id } } }"
+QUERY = """query q($first: Int, $filter: LedgersFilterSet) {
+  ledgers(first: $first, filter: $filter) { nodes { id } }
+}"""
 NEEDS = "query q($ledger: LedgerMatchInput!) { ledger(ledger: $ledger) { id } }"
 
 

@@ -350,7 +350,9 @@ CHANGE_QUERY = """query q($period: Period!) {
 }"""
 DURING_QUERY = """query q($start: FirstMoment!, $duration: Int!, $granularity: Granularity!) {
   ledgerAccount(ledgerAccount: {id: "{{account_id}}"}) {
-    balancesDuring(startTime: $start, duration: $duration, granularity: $granularity) { nodes { at } }
+    balancesDuring(startTime: $start, duration: $duration, granularity: $granularity) {
+      nodes { at }
+    }
   }
 }"""
 

@@ -12,6 +12,7 @@ import http.client
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ from shared.store.dynamo import open_table
 from shared.store.table import Table
 from tests.hostile.cases import Case, Request, World
 from tests.hostile.document_cases import DOCUMENT_CASES
+from tests.hostile.ledger_cases import LEDGER_MUTATION_CASES
 from tests.hostile.posting_cases import POSTING_CASES
 from tests.hostile.reading_cases import READING_CASES
 from tests.hostile.schema_cases import SCHEMA_CASES
@@ -34,7 +36,14 @@ from tests.hostile.world import make_world
 
 pytestmark = pytest.mark.engines
 
-ALL_CASES = [*TRANSPORT_CASES, *DOCUMENT_CASES, *POSTING_CASES, *SCHEMA_CASES, *READING_CASES]
+ALL_CASES = [
+    *TRANSPORT_CASES,
+    *DOCUMENT_CASES,
+    *POSTING_CASES,
+    *LEDGER_MUTATION_CASES,
+    *SCHEMA_CASES,
+    *READING_CASES,
+]
 CASES_MIN = 200
 TIMEOUT_S = 30
 TICKING = ("K#",)  # leases and checkpoints
@@ -55,10 +64,9 @@ def send(system: System, request: Request) -> tuple[int, bytes]:
             connection.putheader(name, value.encode("utf-8"))
         connection.putheader("Content-Length", str(len(request.body)))
         connection.endheaders()
-        try:
+        # It may be answered before the whole body was sent.
+        with suppress(BrokenPipeError, ConnectionResetError):
             connection.send(request.body)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # answered before the whole body was sent
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

@@ -120,9 +120,10 @@ def _indexed(api: Api, ledger_ik: str, account_id: str) -> dict[str, Any]:
     while True:
         found = api.execute(LIST, variables)
         whole = found["ledger"]["whole"]["nodes"]
-        if len(whole) == len(IKS) and found["ledgerAccount"]["ownBalance"] == "5000":
-            if found["ledgerAccount"]["lines"]["pageInfo"]["endCursor"]:
-                return found
+        account = found["ledgerAccount"]
+        is_summed = account["ownBalance"] == "5000"
+        if len(whole) == len(IKS) and is_summed and account["lines"]["pageInfo"]["endCursor"]:
+            return found
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
 

@@ -268,6 +268,7 @@ async def test_the_process_serves_until_it_is_told_to_end(
             metrics = (await http.get("/metrics")).text
             assert 'twofold_requests_total{operation="ledger",outcome="ok"} 1.0' in metrics
             assert 'twofold_store_requests_total{call="GetItem",outcome="ok"}' in metrics
+            assert 'twofold_search_requests_total{call="search",outcome="ok"} 1.0' in metrics
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 20) == 0
     finally:

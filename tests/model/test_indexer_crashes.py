@@ -1,4 +1,4 @@
-"""The indexer against death: at every single call of an engine, and by seeds with everything at once."""
+"""The indexer against death: at every call of an engine, and by seeds, all at once."""
 
 import asyncio
 from dataclasses import replace
@@ -61,7 +61,7 @@ class Life:
 
 
 async def follow_until_death(world: World, projector: int, life: Life, owner: str) -> bool:
-    """Follows the one shard with one projector until nothing is left or life ends; True if it ended."""
+    """Follows the shard with one projector until it is read or life ends; True if it died."""
     engines = Engines(
         Mortal(world.table, TABLE_CALLS, life),
         Mortal(world.stream, STREAM_CALLS, life),
@@ -113,7 +113,7 @@ def test_death_at_any_call_loses_nothing_and_doubles_nothing(projector):
         return died
 
     moments = 0
-    while simulated(lambda world: one(world, moments)):
+    while simulated(lambda world, moments=moments: one(world, moments)):
         moments += 1
     assert moments > 15
 
@@ -136,7 +136,7 @@ def test_death_again_and_again_still_converges(seed):
 
 
 class Chaos:
-    """Two processes on faulty engines, killed, stopped and started by a seed, while entries are posted."""
+    """Two processes on faulty engines, killed, stopped and started by a seed under load."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world = world

@@ -159,7 +159,7 @@ def test_packing_keeps_every_member_once_and_in_the_order_of_each_balance(asked)
     addresses = [write.key if isinstance(write, Put | Update) else None for write in batch.writes]
     assert len(set(addresses)) == len(addresses) <= 100
     for key in (A, B, C):
-        order = [asked.index(each) for each in batch.members if key in each.keys()]
-        over = [asked.index(each) for each in left if key in each.keys()]
+        order = [asked.index(each) for each in batch.members if {key} <= each.keys()]
+        over = [asked.index(each) for each in left if {key} <= each.keys()]
         assert order == sorted(order)
         assert not order or not over or max(order) < min(over)

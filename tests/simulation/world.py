@@ -1,8 +1,8 @@
 """One run of the whole system in one loop: writers, indexers and clients on the in-memory engines.
 
-    clients ─► 2 write processes ─► FaultyTable ─┐
-                                                 ├─► MemoryTable, MemoryStream, MemoryIndex (the servers)
-               2 indexers ─► FaultyTable, Stream, Index
+    clients ─► 2 write processes ─► FaultyTable ──────────────┐
+                                                              ├─► MemoryTable, -Stream, -Index
+               2 indexers ─► FaultyTable, -Stream, -Index ────┘   (the servers)
     chaos    ─► kills a process at any await and starts another; moves time
 
 Every choice comes from the seed. When the clients are done the faults stop, clients send again what

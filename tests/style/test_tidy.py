@@ -1,4 +1,4 @@
-"""What keeps the tree readable: sizes, banned names, who may do what. Read from the source, as text and AST."""
+"""What keeps the tree readable: sizes, banned names, who may do what. Read as text and AST."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The wheel: four packages, the SDL inside, nothing of the tests; and nobody else owns our names."""
+"""The wheel: four packages, the SDL inside, no tests; and nobody else owns our names."""
 
 import subprocess
 import sys

@@ -7,8 +7,6 @@ import jwt
 import pytest
 
 from shared.auth import (
-    CLIENT_AGE_MS_MAX,
-    CLIENT_REFRESH_MS,
     ApiClient,
     Denied,
     Principal,
@@ -19,7 +17,13 @@ from shared.auth import (
 )
 from shared.clock import FixedClock
 from shared.errors import ConfigurationError, StoreUnavailable
-from shared.limits import TOKEN_GRACE_S, TOKEN_LIFE_S, TOKENS_CACHED_MAX
+from shared.limits import (
+    CLIENT_AGE_MS_MAX,
+    CLIENT_REFRESH_MS,
+    TOKEN_GRACE_S,
+    TOKEN_LIFE_S,
+    TOKENS_CACHED_MAX,
+)
 from tests.graphql_rig import ADMIN, SECRET, TOKEN_SECRET, HeldClients
 
 BEARER = Principal(ADMIN.workspace_id, ADMIN.id, "admin")

@@ -1,5 +1,4 @@
-"""What every mutation shares: who may ask, and how refusals and faults become members of its
-union."""
+"""What mutations share: who may ask; refusals and faults as members of their unions."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps

@@ -48,8 +48,7 @@ async def _command(
 async def _named_by_path(
     services: WriteServices, workspace_id: str, entry: LedgerEntryInput, where: str
 ) -> LedgerEntryInput:
-    """The input with its account matches replaced by paths; they must be of the entry's own
-    ledger."""
+    """The input with paths for its account matches, which must be of the entry's own ledger."""
     ledger = await services.prefetcher.ledger(
         workspace_id, ledger_match(f"{where}.ledger", entry.ledger), f"{where}.ledger"
     )

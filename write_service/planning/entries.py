@@ -1,6 +1,8 @@
 """plan_entry: a command and a view -> the entry with everything that is written beside it. Pure.
 
-type and parameters ─► lines ─► balanced? ─► tags, groups ─► conditions ─► strong balances ─► EntryPlan
+type and parameters ─► lines ─► balanced? ─► tags, groups ─► conditions ─► strong balances
+                                                                                  │
+                                                                   EntryPlan ◄────┘
 """
 
 from shared.errors import RejectionError
@@ -45,8 +47,7 @@ _ATTEMPT_BYTES = 40  # the mark that packing adds to the item
 
 
 def plan_entry(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan | Rejection:
-    """What posting `command` at `now_ms` would write, or the first reason for which it is
-    refused."""
+    """What posting `command` at `now_ms` would write, or the first reason to refuse it."""
     try:
         return _plan(command, view, now_ms)
     except RejectionError as error:
@@ -280,8 +281,7 @@ def _planned_conditions(
 
 # --- What is written beside the entry -------------------------------------------------------------
 def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
-    """What the lines add to strong balances: own ones of the account, total ones on the way to the
-    root."""
+    """What the lines add to strong balances: own ones, and total ones up to the root."""
     sums: dict[BalanceKey, int] = {}
     paths: dict[BalanceKey, str] = {}
     for draft in drafts:
@@ -328,8 +328,7 @@ def instance_accounts(
 def build_account(
     view: LedgerView, account: ResolvedAccount, texts: dict[str, str], now_ms: int
 ) -> LedgerAccount:
-    """The account as it is created: a static one of the chart, or an instance filled in with
-    `texts`."""
+    """The account as it is created; an instance is filled in with `texts`."""
     node = account.node
     names = node.name.parameters if node.name is not None else ()
     for name in names:

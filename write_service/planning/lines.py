@@ -200,7 +200,8 @@ def balance_lines(drafts: list[DraftLine]) -> None:
         sums[draft.currency] = 0
     for currency in sorted(sums):
         if sums[currency]:
-            detail = f"in {currency}, assets - liabilities - (income - expenses) is {sums[currency]}, not 0."
+            difference = f"assets - liabilities - (income - expenses) is {sums[currency]}, not 0."
+            detail = f"in {currency}, {difference}"
             raise refused("invalid_entry_balance", detail=detail)
 
 
@@ -221,6 +222,7 @@ def _netted(drafts: list[DraftLine]) -> list[DraftLine]:
     for draft in drafts:
         held = by_account.setdefault((draft.account.path, draft.currency), draft)
         if held is not draft:
-            assert held.amount is not None and draft.amount is not None
+            assert held.amount is not None
+            assert draft.amount is not None
             held.amount += draft.amount
     return list(by_account.values())

@@ -1,5 +1,4 @@
-"""Parameters of one post: all that the type needs, none that it doesn't know, each of the right
-form."""
+"""Parameters of one post: all that the type needs and no others, of the right form."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,5 +1,4 @@
-"""What planning sees: one ledger on one Schema version, and the accounts that are known to
-stand."""
+"""What planning sees: one ledger on one Schema version, and the accounts known to stand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,14 +8,12 @@ from shared.ledger.accounts import LedgerAccount
 from shared.ledger.chart import AccountNode, PathStep
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schemas import EntryType, Schema
-
-_PATHS_MAX = 50_000
+from shared.limits import PATHS_CACHED_MAX
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedAccount:
-    """An account of the chart by its path, with the ids and strong balances that posting to it
-    needs."""
+    """An account of the chart by its path, with what posting to it needs."""
 
     id: str
     path: str
@@ -60,7 +57,7 @@ class LedgerView:
                 [(at, step.path) for at, step in steps if step.node.consistency.total_balance]
             ),
         )
-        if len(self._paths) >= _PATHS_MAX:
+        if len(self._paths) >= PATHS_CACHED_MAX:
             self._paths.pop(next(iter(self._paths)))
         self._paths[path] = account
         return account

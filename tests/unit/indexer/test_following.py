@@ -256,9 +256,7 @@ def test_reversals_and_hidden_entries_count_like_any_other():
     async def main(world: World):
         process = world.start()
         first = entry(world.ledger, "a", ("assets/x", 5), ("income/y", 5))
-        undo = replace(
-            entry(world.ledger, "a", ("assets/x", -5), ("income/y", -5)), position=2
-        )
+        undo = replace(entry(world.ledger, "a", ("assets/x", -5), ("income/y", -5)), position=2)
         from shared.ledger.identifiers import entry_id
 
         undo = replace(undo, id=entry_id(world.ledger.id, "a", 2), reverses=first.id)

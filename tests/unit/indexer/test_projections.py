@@ -21,7 +21,7 @@ ENTRY = entry(
 
 
 def change(old, new, kind="entry"):
-    return Change(kind, "1", NOW_MS, old, new)
+    return Change(kind, "1", NOW_MS, old, new, inserted=old is None)
 
 
 def names(operations):
@@ -50,9 +50,7 @@ def test_a_removed_entry_and_account_are_deleted_at_a_higher_version():
     assert all(isinstance(each, Deletion) for each in found)
     assert names(found)[0] == (Kind.ENTRIES, ENTRY.id, 2)
     made = account(LEDGER, "assets/bank")
-    assert names(project_documents(change(made, None, "account"))) == [
-        (Kind.ACCOUNTS, made.id, 2)
-    ]
+    assert names(project_documents(change(made, None, "account"))) == [(Kind.ACCOUNTS, made.id, 2)]
 
 
 def test_a_ledger_has_no_documents():

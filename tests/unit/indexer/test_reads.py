@@ -120,6 +120,11 @@ async def test_what_is_delivered_twice_is_given_once(shard):
     shard.tell(2)
     assert sequences(first) == [1, 2, 3]
     assert sequences(await reads.read(at(3))) == [4, 5]
+    assert sequences(await reads.read("")) == [1, 2, 3, 4, 5]
+    assert reads.known_after(at(2)) == 3
+    ahead = ShardReads(Repeating(shard.memory), shard.id, shard.clock)
+    await ahead.read(at(4))
+    assert sequences(await ahead.read(at(3))) == [4, 5]
 
 
 async def test_an_expired_iterator_is_fetched_anew(shard):

@@ -1,12 +1,16 @@
 """Rebuilds beside the live projections, under load, after damage, and after the stream forgot."""
 
 import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
+from indexer import reindex
+from indexer.fence import fence
 from indexer.leases import LeaseBook
 from indexer.meters import IndexerFamilies
-from indexer.projectors import recount_parts, search_parts
+from indexer.projectors import Engines, recount_parts, search_parts
 from indexer.recount import recount_balances
 from indexer.reindex import rebuild_search, reload_ledger
 from indexer.verify import is_caught_up, verify
@@ -24,9 +28,29 @@ def quiet(_: str) -> None:
     """Tells nobody."""
 
 
-async def recount(world: World, **options):
+class SlowScan:
+    """A table whose scans take their time, as those of large ones do."""
+
+    def __init__(self, table) -> None:
+        self._table = table
+
+    async def scan(self, name, *, after=None, segment=0, segments=1, limit=1_000):
+        await asyncio.sleep(0.1)
+        return await self._table.scan(
+            name, after=after, segment=segment, segments=segments, limit=min(limit, 10)
+        )
+
+    def __getattr__(self, name):
+        return getattr(self._table, name)
+
+
+def slowly(world: World) -> Engines:
+    return Engines(SlowScan(world.table), world.stream, world.index, world.clock)
+
+
+async def recount(world: World, engines: Engines | None = None, **options):
     parts = recount_parts(
-        world.bare, "recount", IndexerFamilies(Metrics()), quiet, settle_ms=100
+        engines or world.bare, "recount", IndexerFamilies(Metrics()), quiet, settle_ms=100
     )
     return await recount_balances(parts, **options)
 
@@ -94,13 +118,34 @@ def test_a_recount_under_load_counts_each_entry_once(seed):
         await harm(world)
         load = asyncio.create_task(posting(world, 8, first=1_000))
         await asyncio.sleep(0.3 * seed)
-        await recount(world)
+        done = await recount(world, slowly(world))
+        assert done.entries_count > 150  # entries were posted during the scan
         await load
         await world.drain()
         assert await world.judge() == []
         await process.stop()
 
     simulated(main, seed=seed, shards_count=1 + seed % 3)
+
+
+def test_a_recount_leaves_what_the_indexer_has_yet_to_apply():
+    """Entries of long ago that wait in the stream count when they are applied, not before."""
+
+    async def main(world: World):
+        process = world.start()
+        await stand(world.table, *some_entries(world.ledger, 20))
+        await world.drain()
+        await process.stop()
+        day_ms = 86_400_000
+        for one in some_entries(world.ledger, 20, first=100):
+            await stand(world.table, replace(one, created_ms=one.created_ms - day_ms))
+        assert (await recount(world)).entries_count == 20
+        again = world.start()
+        await world.drain()
+        assert await world.judge() == []
+        await again.stop()
+
+    simulated(main)
 
 
 def test_a_recount_of_one_ledger_leaves_the_others():
@@ -143,7 +188,7 @@ def test_a_recount_that_dies_half_way_leaves_nothing_wrong_that_was_right():
         await world.drain()
         await harm(world)
         dying = Dying(world.table)
-        engines = type(world.bare)(dying, world.stream, world.index, world.clock)
+        engines = Engines(dying, world.stream, world.index, world.clock)
         parts = recount_parts(engines, "recount", IndexerFamilies(Metrics()), quiet, settle_ms=1)
         dying.left = batches
         task = asyncio.create_task(recount_balances(parts))
@@ -163,8 +208,8 @@ def test_a_recount_that_dies_half_way_leaves_nothing_wrong_that_was_right():
 
 
 # --- Search indices ---------------------------------------------------------------------------------
-async def rebuild(world: World):
-    return await rebuild_search(search_parts(world.bare, "rebuild", quiet))
+async def rebuild(world: World, engines: Engines | None = None):
+    return await rebuild_search(search_parts(engines or world.bare, "rebuild", quiet))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -176,7 +221,7 @@ def test_a_rebuild_under_load_loses_nothing(seed):
         await world.drain()
         load = asyncio.create_task(posting(world, 8, first=1_000))
         await asyncio.sleep(0.3 * seed)
-        fresh = await rebuild(world)
+        fresh = await rebuild(world, slowly(world))
         await load
         await world.drain()
         assert await world.judge() == []
@@ -185,6 +230,27 @@ def test_a_rebuild_under_load_loses_nothing(seed):
         await process.stop()
 
     simulated(main, seed=seed, shards_count=1 + seed % 3)
+
+
+def test_what_is_applied_just_before_the_swap_is_in_the_fresh_indices(monkeypatch):
+    async def main(world: World):
+        process = world.start()
+        await stand(world.table, *some_entries(world.ledger, 30))
+        await world.drain()
+
+        @asynccontextmanager
+        async def late_fence(stream, book):
+            await stand(world.table, *some_entries(world.ledger, 30, first=100))
+            await world.drain()
+            async with fence(stream, book) as leases:
+                yield leases
+
+        monkeypatch.setattr(reindex, "fence", late_fence)
+        await rebuild(world)
+        assert await world.judge() == []
+        await process.stop()
+
+    simulated(main)
 
 
 def test_a_rebuild_brings_back_what_was_lost_and_drops_what_belongs_to_nothing():
@@ -196,9 +262,7 @@ def test_a_rebuild_brings_back_what_was_lost_and_drops_what_belongs_to_nothing()
         await world.index.bulk([Deletion(Kind.ENTRIES, entries[3].id, world.ledger.id, 9)])
         strange = {"ledger": world.ledger.id, "sort_key": f"{world.ledger.id}#x", "id": "x",
                    "ik": "x", "posted": 1, "accounts": []}  # fmt: skip
-        await world.index.bulk(
-            [Document(Kind.ENTRIES, "x", world.ledger.id, 1, strange, b"{}")]
-        )
+        await world.index.bulk([Document(Kind.ENTRIES, "x", world.ledger.id, 1, strange, b"{}")])
         assert len(await world.judge()) == 2
         await rebuild(world)
         assert await world.judge() == []

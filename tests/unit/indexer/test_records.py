@@ -21,14 +21,14 @@ def record(old=None, new=None, pk=None):
 
 def test_an_inserted_entry_is_as_old_as_its_creation():
     change = change_of(record(new=entry_item(ENTRY, "a")))
-    assert change == Change("entry", "17", NOW_MS + 3, None, ENTRY)
+    assert change == Change("entry", "17", NOW_MS + 3, None, ENTRY, inserted=True)
     assert change.pk == f"E#{ENTRY.id}"
 
 
 def test_a_modified_entry_carries_both_revisions():
     newer = replace(ENTRY, tags=(("k", "v"),), revision=2)
     change = change_of(record(old=entry_item(ENTRY, "a"), new=entry_item(newer, "b")))
-    assert change == Change("entry", "17", NOW_MS, ENTRY, newer)
+    assert change == Change("entry", "17", NOW_MS, ENTRY, newer, inserted=False)
     assert change.moved
 
 
@@ -41,7 +41,7 @@ def test_a_moved_chain_head_leaves_the_entry_as_it_was():
 def test_accounts_and_ledgers_are_read():
     made = account(LEDGER, "assets/bank")
     item = {"pk": f"A#{made.id}", "sk": ".", **account_attributes(made)}
-    assert change_of(record(new=item)) == Change("account", "17", NOW_MS, None, made)
+    assert change_of(record(new=item)) == Change("account", "17", NOW_MS, None, made, inserted=True)
     assert change_of(record(new=ledger_item(LEDGER))).new == LEDGER
 
 
@@ -67,3 +67,13 @@ def test_what_cannot_be_read_says_why(item):
     assert isinstance(change, Unreadable)
     assert (change.sequence, change.pk, change.sk) == ("17", f"E#{ENTRY.id}", ".")
     assert change.reason
+
+
+def test_what_replaces_something_unreadable_is_a_change_and_no_insert():
+    broken = {**entry_item(ENTRY, "a"), "b": "{"}
+    change = change_of(record(old=broken, new=entry_item(ENTRY, "a")))
+    assert change == Change("entry", "17", NOW_MS, None, ENTRY, inserted=False)
+    assert change.moved
+    change = change_of(record(old=entry_item(ENTRY, "a"), new=broken))
+    assert isinstance(change, Unreadable)
+    assert not change.inserted

@@ -161,23 +161,30 @@ async def test_who_lost_the_shard_adds_nothing(bench):
     assert bench.sums() == [1, 1, 1]
 
 
-async def test_a_batch_that_lands_late_lands_once(bench):
-    """The first batch is lost on the way and lands after the checkpoint was looked up."""
+@pytest.mark.parametrize("lost_at", [0, 1, 2, 3])
+@pytest.mark.parametrize("lands_after", [0, 1])
+async def test_a_batch_that_lands_late_lands_once(bench, lost_at, lands_after):
+    """A batch is lost on the way, and lands before or after the one that is sent in its place."""
     lease = await bench.lease()
+    calls = 0
     held: list = []
 
     async def late(writes, token):
-        if not held:
+        nonlocal calls
+        calls += 1
+        if calls == lost_at + 1:
             held.append((writes, token))
             raise StoreTimeout("no answer")
-        if len(held) == 1:
-            held.append(None)
-            assert isinstance(await bench.table.table.transact(*held[0]), Transacted)
-        return await bench.table.table.transact(writes, token)
+        if held and not lands_after:
+            assert isinstance(await bench.table.table.transact(*held.pop()), Transacted)
+        answer = await bench.table.table.transact(writes, token)
+        if held:
+            assert isinstance(await bench.table.table.transact(*held.pop()), Cancelled)
+        return answer
 
     bench.table.transact = late
-    await bench.writer.apply(lease, "9", updates(5), [])
-    assert bench.sums() == [1] * 5
+    await bench.writer.apply(lease, "9", updates(350), [])
+    assert bench.sums() == [1] * 350
     assert await bench.checkpoint() == Checkpoint("9")
 
 

@@ -9,7 +9,10 @@ import elasticsearch
 import orjson
 import pytest
 
+from shared.clock import FixedClock
 from shared.errors import SearchError, SearchRefused, SearchUnavailable
+from shared.limits import SEARCH_ATTEMPTS_MAX
+from shared.observe import Metrics
 from shared.search.clauses import Term
 from shared.search.elastic import (
     ElasticIndex,
@@ -26,6 +29,7 @@ from shared.search.index import (
     Kind,
     SearchRequest,
 )
+from shared.search.metering import SearchMeter
 from shared.settings import Settings
 
 
@@ -154,3 +158,37 @@ async def test_an_elasticsearch_that_is_not_there_is_unavailable() -> None:
         assert not await index.ready()
     finally:
         await index.close()
+
+
+async def test_every_request_is_counted_by_call_and_outcome() -> None:
+    metrics = Metrics()
+    settings = Settings(elasticsearch_url="http://127.0.0.1:1")
+    index = ElasticIndex(settings, clock=FixedClock(), metrics=SearchMeter(metrics))
+    request = SearchRequest(ENTRIES_NEWEST, ("l1",), (Term("type", "x"),), 1)
+    try:
+        with pytest.raises(SearchUnavailable):
+            await index.search([request])
+        with pytest.raises(SearchUnavailable):
+            await index.search([request, request])
+        with pytest.raises(SearchUnavailable):
+            await index.bulk([Deletion(Kind.ENTRIES, "e1", "l1", 1)])
+        with pytest.raises(SearchUnavailable):
+            await index.count(Kind.ENTRIES)
+    finally:
+        await index.close()
+    sent = {"search": SEARCH_ATTEMPTS_MAX, "msearch": SEARCH_ATTEMPTS_MAX, "bulk": 1, "count": 1}
+    for call, times in sent.items():
+        labels = {"call": call, "outcome": "SearchUnavailable"}
+        value = metrics.registry.get_sample_value
+        assert value("twofold_search_requests_total", labels) == times
+        assert value("twofold_search_seconds_count", {"call": call}) == times
+
+
+def test_an_answered_request_is_counted_with_its_time() -> None:
+    metrics = Metrics()
+    meter = SearchMeter(metrics)
+    meter.called("bulk", "ok", 2.0)
+    meter.called("bulk", "ok", 3.0)
+    value = metrics.registry.get_sample_value
+    assert value("twofold_search_requests_total", {"call": "bulk", "outcome": "ok"}) == 2
+    assert value("twofold_search_seconds_sum", {"call": "bulk"}) == 0.005

@@ -10,6 +10,7 @@ from shared.clock import FixedClock
 from shared.errors import Overloaded, StoreUnavailable
 from shared.ledger.entries import Bounds
 from shared.limits import COMMIT_QUEUE_MAX
+from shared.observe import Metrics
 from shared.store.catalog import Catalog
 from shared.store.items import strong_balance
 from shared.store.table import Cancelled, Cause, Reason, TableName
@@ -20,6 +21,7 @@ from tests.builders_write import A, B, member, planned
 from write_service.committer import Committer
 from write_service.packing import balance_item_key
 from write_service.plans import Committed, Conflicted, Rejected, Unknown
+from write_service.recording import MeteredCommits
 
 AT_LEAST_0 = Bounds(gte=0)
 
@@ -38,16 +40,19 @@ class Recorder:
     def queue_depth(self, members):
         pass
 
+    def member_ended(self, outcome):
+        pass
+
 
 class Rig:
     """A committer on a table of its own; requests are counted."""
 
-    def __init__(self, faults=None, seed=1, in_flight_max=2):
+    def __init__(self, faults=None, seed=1, in_flight_max=2, recorder=None):
         self.metrics = CountingMetrics()
         self.clock = FixedClock()
         self.memory = MemoryTable(clock=self.clock, metrics=self.metrics)
         self.table = FaultyTable(self.memory, Random(seed), faults or TableFaults())
-        self.recorder = Recorder()
+        self.recorder = recorder or Recorder()
         tokens = count(1)
         self.committer = Committer(
             self.table,
@@ -200,6 +205,31 @@ async def test_a_batch_whose_own_mark_stands_was_committed(rig):
     outcome = await rig.committer.commit(member(planned("0", {A: 1})))
     assert outcome.entries[0][1] is False
     assert await rig.balance(A) == 1
+
+
+async def test_every_member_is_counted_once_by_how_it_ended():
+    metrics = Metrics()
+    rig = Rig(recorder=MeteredCommits(metrics))
+
+    async def commit(*members):
+        asked = [rig.committer.commit(each) for each in members]
+        await asyncio.gather(*asked, return_exceptions=True)
+
+    def count_of(outcome):
+        labels = {"outcome": outcome}
+        return metrics.registry.get_sample_value("twofold_commit_outcomes_total", labels)
+
+    await commit(*[member(planned(ik, {A: 1})) for ik in ("0", "1", "1")])
+    await commit(member(planned("0", {A: 1})), member(planned("0", {A: 1}), planned("2", {A: 1})))
+    await commit(member(planned("3", {A: -9}, [(A, False, AT_LEAST_0)])))
+    rig.table.faults = TableFaults(conflict=1000)
+    await commit(member(planned("4", {A: 1})))
+    rig.table.faults = TableFaults(timeout_before=1000)
+    await commit(member(planned("5", {A: 1})), member(planned("6", {A: 1})))
+    rig.table.faults = TableFaults(throttled=1000)
+    await commit(member(planned("7", {A: 1})))
+    assert [count_of(each) for each in ("committed", "replayed", "rejected")] == [3, 2, 1]
+    assert [count_of(each) for each in ("conflicted", "unknown", "failed")] == [1, 2, 1]
 
 
 async def test_the_queue_is_bounded(rig):
