@@ -123,8 +123,11 @@ def show_books(client: Client, ledger: str) -> None:
     """Prints the balances and the entries, once both have followed the posts."""
 
     def read_balances() -> dict[str, str]:
-        answers = [client.get_ledger_account_balance(path, ledger) for path in (BANK, ADA, BEN)]
-        return {each.ledger_account.path: each.ledger_account.balance for each in answers}
+        found = {}
+        for path in (BANK, ADA, BEN):
+            account = client.get_ledger_account_balance(path, ledger).ledger_account
+            found[path] = account.balance if account else "0"
+        return found
 
     print("\nBalances")
     expected = {BANK: "15000", ADA: "7500", BEN: "7500"}
@@ -133,7 +136,8 @@ def show_books(client: Client, ledger: str) -> None:
         print(f"  {path:<32}{money(balance):>10}")
 
     def read_entries() -> list[Any]:
-        return list(client.list_ledger_entries(ledger).ledger.ledger_entries.nodes)
+        listed = client.list_ledger_entries(ledger).ledger
+        return list(listed.ledger_entries.nodes) if listed else []
 
     print("\nEntries, newest first")
     for entry in caught_up(read_entries, lambda found: len(found) == 3):

@@ -228,9 +228,10 @@ class LeaseBook:
             done = not isinstance(answer, GuardFailed)
         except StoreTimeout:
             done = False
-        if not done and await self.read_back(lease) != checkpoint:
+        # What stands under our epoch is ours, be it an earlier write that arrived late: go on from it.
+        lease.checkpoint = checkpoint if done else await self.read_back(lease)
+        if lease.checkpoint != checkpoint:
             raise StoreTimeout(f"checkpoint of {lease.projector} {lease.shard_id}")
-        lease.checkpoint = checkpoint
 
     async def read_back(self, lease: Lease) -> Checkpoint:
         """The checkpoint as it stands. Raises LeaseLost when the lease isn't ours any more."""

@@ -271,7 +271,7 @@ class _Repair:
         if expected is None and self._ledger_id is not None:
             return  # another ledger's
         self._done.histories_count += 1
-        if not _findings(account, currency, expected, head, months) and (
+        if not audit_history(account, currency, expected, head, months) and (
             history not in self._asides
         ):
             return
@@ -291,7 +291,7 @@ class _Repair:
         head, months = await self._read(account, currency)
         if await self._parts.book.lost(self._leases.values()):
             raise LeaseLost("the fence did not hold")
-        findings = _findings(account, currency, expected, head, months)
+        findings = audit_history(account, currency, expected, head, months)
         asides = self._asides.get((account, currency), [])
         hours = {} if expected is None else expected.hours
         more = bool(findings or asides)
@@ -338,18 +338,6 @@ class _Repair:
         if not left:
             return shrunk, Delete(aside.key, guards=guards)
         return shrunk, replace(shrunk.put(), guards=guards)
-
-
-def _findings(
-    account: str,
-    currency: str,
-    expected: Expected | None,
-    head: Item | None,
-    months: Mapping[int, Item],
-) -> list[Finding]:
-    """What differs. A balance beyond Int96 is right as it is, and told by `verify` alone."""
-    found = audit_history(account, currency, expected, head, months)
-    return [each for each in found if not each.detail.endswith("Int96")]
 
 
 def _histories(items: Sequence[Item]) -> dict[str, tuple[Item | None, dict[int, Item]]]:

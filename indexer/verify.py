@@ -43,6 +43,7 @@ class Verification:
         self, engines: Engines, only: frozenset[str] | None, tell: Callable[[str], None] = say
     ) -> None:
         self.entries_count = 0
+        self.notes: list[str] = []
         self._engines = engines
         self._catalog = Catalog(engines.table, engines.clock)
         self._only = only
@@ -57,10 +58,14 @@ class Verification:
         self.entries_count = auditor.entries_count
         differing = auditor.differing()
         if not differing:
-            return auditor.close()
+            findings = auditor.close()
+            self.notes = auditor.notes
+            return findings
         self._tell(f"{len(differing)} sets differ; naming their members")
         in_detail = await self._audit(self._only, detailed=True)
-        return in_detail.close()
+        findings = in_detail.close()
+        self.notes = in_detail.notes
+        return findings
 
     async def _audit(self, only: frozenset[str] | None, *, detailed: bool) -> Auditor:
         auditor = Auditor(self._ledgers, self._schemas, only=only, detailed=detailed)
@@ -151,6 +156,8 @@ async def verify(
         run = Verification(engines, only, tell)
         findings = await run.run()
         if not findings or engines.clock.monotonic_ms() >= until_ms:
+            for note in run.notes[:FINDINGS_SHOWN_MAX]:
+                tell(f"note: {note}")
             return run.entries_count, findings
         await asyncio.sleep(SETTLE_POLL_MS / 1_000)
 

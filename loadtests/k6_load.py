@@ -15,8 +15,7 @@ from pathlib import Path
 from loadtests.audit import audit
 from loadtests.common.ack_log import AckFiles
 from loadtests.common.api import Api
-from loadtests.common.connection import PREFIX, Connection, read_connection
-from loadtests.common.users import FOLDER
+from loadtests.common.connection import PREFIX, Connection, load_folder, read_connection
 
 SCRIPT = Path(__file__).resolve().parent / "k6" / "ledger.js"
 
@@ -53,10 +52,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=20)
     arguments = parser.parse_args()
     connection = read_connection()
-    acknowledged = FOLDER / "k6.acknowledged"
+    acknowledged = load_folder() / "k6.acknowledged"
     ledger_ik = run_k6(connection, arguments.users, arguments.seconds, acknowledged)
     with Api(connection) as api:
-        findings = audit(api, ledger_ik, AckFiles(acknowledged, FOLDER / "k6.unknown"))
+        findings = audit(api, ledger_ik, AckFiles(acknowledged, load_folder() / "k6.unknown"))
     for finding in findings:
         print(f"audit: {finding}")
     print("audit: passed" if not findings else f"audit: {len(findings)} finding(s)")

@@ -25,15 +25,14 @@ __all__ = ["BalanceReader", "Customer", "Lister", "Writer"]
 
 STOP_TIMEOUT_S = 10
 
-# Our report takes the place of Locust's tables; requests that prepare or audit need no line each.
-for name in ("locust.stats_logger", "httpx"):
-    logging.getLogger(name).setLevel(logging.WARNING)
-
 
 @events.init.add_listener
-def let_requests_end(environment: Any, **_: Any) -> None:
+def prepare(environment: Any, **_: Any) -> None:
     """Users end between two requests: none is cut off with an answer on its way."""
     environment.stop_timeout = STOP_TIMEOUT_S
+    # Our report stands for Locust's tables; requests that prepare or audit need no line each.
+    for name in ("locust.stats_logger", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @events.test_start.add_listener

@@ -75,6 +75,7 @@ class Auditor:
         detailed: bool = False,
     ) -> None:
         self.findings: list[Finding] = []
+        self.notes: list[str] = []  # what is right, and still worth knowing
         self.entries_count = 0
         self.tally = Tally()
         self._ledgers = ledgers
@@ -250,9 +251,12 @@ class Auditor:
             self._due_document(document)
 
     def _judge_histories(self) -> None:
+        """Histories that are missing; balances that have grown beyond an amount."""
         for (account, currency), expected in self.tally.balances.items():
             if (account, currency) not in self._histories:
                 self.findings += audit_history(account, currency, expected, None, {})
+            if expected.beyond_int96():
+                self.notes.append(f"{expected.path} ({account}) in {currency} has left Int96")
 
     def _judge_strong(self) -> None:
         """What the Schema calls strong must be there and right; without a Schema, what is there."""

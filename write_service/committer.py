@@ -71,6 +71,11 @@ class _Waiting:
         self.keys: set[BalanceKey] = member.keys()
 
 
+def _in_order(taken: list[_Waiting], mine: set[_Waiting]) -> list[_Waiting]:
+    """Those of `taken` that are still `mine`: a set has no order that a seed could repeat."""
+    return [waiting for waiting in taken if waiting in mine]
+
+
 class Committer(DataLoader[Member, Outcome]):
     """One for each process; build it inside the running loop.
 
@@ -206,13 +211,13 @@ class Committer(DataLoader[Member, Outcome]):
         except (StoreTimeout, asyncio.CancelledError):
             outcome = Unknown()
         except StoreError as error:
-            for waiting in mine:
+            for waiting in _in_order(taken, mine):
                 self._forget(waiting)
                 self._recorder.member_ended(error)
                 waiting.future.set_exception(error)
             mine.clear()
         finally:
-            for waiting in list(mine):
+            for waiting in _in_order(taken, mine):
                 self._answer(waiting, outcome, mine)
             self._busy -= held
 
@@ -222,14 +227,14 @@ class Committer(DataLoader[Member, Outcome]):
         known: dict[BalanceKey, int] = {}
         misfits: set[str] = set()
         for attempt in range(REPLANS_MAX):
-            going = [waiting for waiting in taken if waiting in mine]
+            going = _in_order(taken, mine)
             contingent: dict[_Waiting, Rejected] = {}
             exact: Mapping[BalanceKey, int] = {}
             if attempt:
                 judgement = judge([waiting.member for waiting in going], known, misfits)
                 for place, outcome in judgement.outcomes.items():
                     self._answer(going[place], outcome, mine)
-                contingent = {going[at]: refusal for at, refusal in judgement.contingent.items()}
+                contingent = {going[at]: told for at, told in judgement.contingent.items()}
                 exact = judgement.exact
                 going = [going[place] for place in judgement.going]
             if not going:
@@ -243,8 +248,9 @@ class Committer(DataLoader[Member, Outcome]):
                 self._learn(batch.members)
                 for waiting in in_batch:
                     self._answer(waiting, committed(waiting.member), mine)
-                for waiting in mine & contingent.keys():
-                    self._answer(waiting, contingent[waiting], mine)
+                for waiting, refusal in contingent.items():
+                    if waiting in mine:
+                        self._answer(waiting, refusal, mine)
                 return
             self._recorder.batch_retried(settlement.contended)
             for waiting, member in zip(in_batch, settlement.members, strict=True):

@@ -30,11 +30,20 @@ def connection_from(values: Mapping[str, str]) -> Connection:
     return Connection(*(values[name] for name in names))
 
 
+def run_home() -> Path:
+    """The folder of `make run`."""
+    return Path(os.environ.get("TWOFOLD_HOME") or ROOT / ".twofold")
+
+
+def load_folder() -> Path:
+    """Where loads note what was acknowledged."""
+    return run_home() / "load"
+
+
 def read_connection() -> Connection:
     """The connection of the environment, completed by what a run has written to its folder."""
-    home = Path(os.environ.get("TWOFOLD_HOME") or ROOT / ".twofold")
     written: dict[str, str] = {}
-    dev_env = home / "dev.env"
+    dev_env = run_home() / "dev.env"
     if dev_env.exists():
         for word in shlex.split(dev_env.read_text(encoding="utf-8")):
             name, _, value = word.partition("=")

@@ -3,7 +3,6 @@ answer.
 """
 
 from itertools import count
-from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -12,13 +11,12 @@ from locust import FastHttpUser
 
 from loadtests.common.ack_log import AckWriter, ack_files
 from loadtests.common.api import Api
-from loadtests.common.connection import Connection, read_connection
+from loadtests.common.connection import Connection, load_folder, read_connection
 from loadtests.common.documents import document
 from loadtests.common.ledgers import create_ledger, open_users
 from loadtests.common.requests import LoadRequest
 
 ACCOUNTS = 100
-FOLDER = Path(__file__).resolve().parents[2] / ".twofold" / "load"
 
 
 class LoadRun:
@@ -28,7 +26,7 @@ class LoadRun:
         self.connection: Connection = read_connection()
         self.ledger_ik = f"load-{uuid4().hex[:8]}"
         self.api = Api(self.connection)
-        self.acks = AckWriter(ack_files(FOLDER, self.ledger_ik))
+        self.acks = AckWriter(ack_files(load_folder(), self.ledger_ik))
         create_ledger(self.api, self.ledger_ik)
         open_users(self.api, self.ledger_ik, ACCOUNTS)
 
@@ -60,7 +58,7 @@ class LedgerUser(FastHttpUser):
 
     def on_start(self) -> None:
         """Takes part in the run, with iks and a chance of its own."""
-        self.run = current_run()
+        self.load_run = current_run()
         self.number = next(self._numbers)
         self.rng = Random(self.number)
         self._sent = count()
@@ -72,8 +70,8 @@ class LedgerUser(FastHttpUser):
     def send(self, name: str, request: LoadRequest) -> dict[str, Any] | None:
         """The answer's data, or None; the statistics list the request under `name`."""
         body = {"query": document(request.document), "variables": request.variables}
-        headers = {"Authorization": f"Bearer {self.run.api.token()}"}
-        url = self.run.connection.api_url
+        headers = {"Authorization": f"Bearer {self.load_run.api.token()}"}
+        url = self.load_run.connection.api_url
         with self.client.post(
             url, json=body, headers=headers, name=name, catch_response=True
         ) as answer:
@@ -82,11 +80,11 @@ class LedgerUser(FastHttpUser):
             iks = list(request.iks)
             if not kind:
                 answer.success()
-                self.run.acks.acknowledge(iks)
+                self.load_run.acks.acknowledge(iks)
                 return dict(said["data"]) if said else None
             answer.failure(kind)
             if is_unknown:
-                self.run.acks.doubt(iks)
+                self.load_run.acks.doubt(iks)
         return None
 
 

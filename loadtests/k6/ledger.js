@@ -1,11 +1,14 @@
 // k6 users for writing, reading, listing and a mix: the same scenarios as loadtests/locustfile.py.
 //
-//   python -m loadtests.k6_load            runs it and audits what it left; or by hand:
+//   python -m loadtests.k6_load
+//
+// runs it and audits what it left. By hand, with the variables of .twofold/dev.env exported:
+//
 //   k6 run --log-format raw --console-output iks.txt loadtests/k6/ledger.js
 //   python -m loadtests.audit --ledger <the ik it prints> --acknowledged iks.txt
 //
-// -e SECONDS=20 -e USERS=4 (of each kind). It opens a fresh ledger, and ends with throughput and p95 by
-// operation. The console output holds one acknowledged ik a line.
+// -e SECONDS=20 -e USERS=4 (of each kind; twice as many write). It opens a fresh ledger, and ends with
+// throughput and p95 by operation. The console output holds one acknowledged ik a line.
 
 import http from 'k6/http';
 import { check, sleep } from 'k6';

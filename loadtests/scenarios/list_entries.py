@@ -21,7 +21,7 @@ class Lister(LedgerUser):
         after: str | None = None
         for _ in range(PAGES_MAX):
             name = "list: first page" if after is None else "list: next page"
-            data = self.send(name, page(self.run.ledger_ik, after, FILTER))
+            data = self.send(name, page(self.load_run.ledger_ik, after, FILTER))
             if data is None:
                 return
             page_info = data["ledger"]["ledgerEntries"]["pageInfo"]

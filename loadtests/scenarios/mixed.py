@@ -17,7 +17,7 @@ class Customer(LedgerUser):
     @task
     def pay(self) -> None:
         """One round."""
-        ledger_ik = self.run.ledger_ik
+        ledger_ik = self.load_run.ledger_ik
         self.send("read: balance", balance(self.rng, ledger_ik, ACCOUNTS))
         request = transfer(self.rng, ledger_ik, self.new_ik(), ACCOUNTS, guarded=True)
         self.send("post: guarded", request)

@@ -15,4 +15,4 @@ class BalanceReader(LedgerUser):
     @task
     def read_balance(self) -> None:
         """The own balance, as consistent as the account is."""
-        self.send("read: balance", balance(self.rng, self.run.ledger_ik, ACCOUNTS))
+        self.send("read: balance", balance(self.rng, self.load_run.ledger_ik, ACCOUNTS))

@@ -17,22 +17,24 @@ class Writer(LedgerUser):
     @task(4)
     def post_on_hot_pair(self) -> None:
         """Both accounts are strong and everyone's."""
-        self.send("post: hot pair", deposit(self.rng, self.run.ledger_ik, self.new_ik()))
+        self.send("post: hot pair", deposit(self.rng, self.load_run.ledger_ik, self.new_ik()))
 
     @task(4)
     def post_between_users(self) -> None:
         """Two accounts of many."""
-        request = transfer(self.rng, self.run.ledger_ik, self.new_ik(), ACCOUNTS, guarded=False)
+        request = transfer(
+            self.rng, self.load_run.ledger_ik, self.new_ik(), ACCOUNTS, guarded=False
+        )
         self.send("post: random pair", request)
 
     @task(3)
     def post_guarded(self) -> None:
         """Only if the payer's balance stays at 0 or above."""
-        request = transfer(self.rng, self.run.ledger_ik, self.new_ik(), ACCOUNTS, guarded=True)
+        request = transfer(self.rng, self.load_run.ledger_ik, self.new_ik(), ACCOUNTS, guarded=True)
         self.send("post: guarded", request)
 
     @task(1)
     def post_batch(self) -> None:
         """Ten at once, all or none."""
         iks = [self.new_ik() for _ in range(BATCH)]
-        self.send("post: batch of 10", batch(self.rng, self.run.ledger_ik, iks, ACCOUNTS))
+        self.send("post: batch of 10", batch(self.rng, self.load_run.ledger_ik, iks, ACCOUNTS))

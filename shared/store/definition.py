@@ -35,7 +35,7 @@ assert {definition.table for definition in TABLES} == set(TableName)
 
 
 def create_arguments(definition: TableDefinition, prefix: str) -> dict[str, Any]:
-    """Arguments of CreateTable; CloudFormation's properties have the same names and form."""
+    """Arguments of CreateTable. infra/cloudformation.yaml has the same, but for StreamEnabled."""
     arguments: dict[str, Any] = {
         "TableName": definition.name(prefix),
         "AttributeDefinitions": [

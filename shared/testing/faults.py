@@ -32,6 +32,7 @@ from shared.store.table import (
 from shared.testing.memory_stream import MemoryStream
 
 PER = 1_000
+OPEN_SHARDS_MAX = 24  # a stream that splits without end is read by nobody to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +318,9 @@ class FaultyStream:
         await dice.dawdle(faults.slow, faults.slow_ms_max)
         if dice.hits("unavailable", faults.unavailable):
             raise StoreUnavailable("the stream does not answer")
-        if dice.hits("split", faults.split):
-            self._stream.split(dice.rng.choice(self._stream.open_shards()))
+        open_shards = self._stream.open_shards()
+        if len(open_shards) < OPEN_SHARDS_MAX and dice.hits("split", faults.split):
+            self._stream.split(dice.rng.choice(open_shards))
         if dice.hits("trimmed", faults.trimmed):
             shard = dice.rng.choice(self._stream.open_shards())
             self._stream.trim(shard, keep=dice.rng.randrange(4))

@@ -14,7 +14,7 @@ from tests.conformance.books import Books, iso
 CATCH_UP_S = 20.0
 
 
-def arguments(connection: Connection) -> dict[str, str]:
+def arguments(connection: Connection) -> dict[str, Any]:
     """What both clients are told."""
     return {
         "api_url": connection.api_url,

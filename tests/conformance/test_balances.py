@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from fragment.sdk.enums import ReadBalanceConsistencyMode
+from fragment.sdk.enums import CurrencyCode, ReadBalanceConsistencyMode
 from fragment.sdk.input_types import (
     CreateLedgerInput,
     CurrencyMatchInput,
@@ -32,7 +32,7 @@ PATHS = [
     "income/fees",
 ]
 USERS = ("ann", "bob")
-USD = CurrencyMatchInput(code="USD")
+USD = CurrencyMatchInput(code=CurrencyCode.USD)
 CHANGES = """query changes($ik: SafeString!, $path: String!, $period: Period!) {
   ledgerAccount(ledgerAccount: {ledger: {ik: $ik}, path: $path}) {
     ownBalanceChange(period: $period, currency: {code: USD})
@@ -182,7 +182,7 @@ async def test_every_currency_has_its_own_balance(client: Any, ledger: str) -> N
             LedgerLineInput(
                 account=LedgerAccountMatchInput(path=path),
                 amount=str(amount),
-                currency=CurrencyMatchInput(code=currency),
+                currency=CurrencyMatchInput(code=CurrencyCode(currency)),
             )
             for path in paths
         ]
@@ -213,7 +213,9 @@ async def test_every_currency_has_its_own_balance(client: Any, ledger: str) -> N
         for code in ("EUR", "JPY", "BTC")
     }
     assert await read("2024-05-04") == {"own": until, "below": until, "all": until}
-    euros = await total(client, ledger, "assets", balance_currency=CurrencyMatchInput(code="EUR"))
+    euros = await total(
+        client, ledger, "assets", balance_currency=CurrencyMatchInput(code=CurrencyCode.EUR)
+    )
     assert euros == sums["EUR"]
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from fragment.sdk.enums import CurrencyCode
 from fragment.sdk.input_types import (
     AddLedgerEntryInput,
     CurrencyMatchInput,
@@ -47,7 +48,7 @@ class Deposit(TypedLedgerEntry):
 
 
 def line(path: str, amount: int, currency: str | None = None, **more: Any) -> LedgerLineInput:
-    of = None if currency is None else CurrencyMatchInput(code=currency)
+    of = None if currency is None else CurrencyMatchInput(code=CurrencyCode(currency))
     account = LedgerAccountMatchInput(path=path)
     return LedgerLineInput(account=account, amount=str(amount), currency=of, **more)
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from fragment.sdk.enums import TxType
 from fragment.sdk.input_types import (
     DateFilter,
     DateTimeFilter,
@@ -258,7 +259,7 @@ async def test_lines_are_paged_and_filtered(client: Any, ledger: str) -> None:
     assert second.page_info.has_next_page is False
     assert (await read(ANN, first=8, before=second.page_info.start_cursor)).nodes == first.nodes
 
-    debits = LedgerLinesFilterSet(type=TxTypeFilter(equalTo="debit"))
+    debits = LedgerLinesFilterSet(type=TxTypeFilter(equalTo=TxType.debit))
     assert [node.amount for node in (await read(ANN, filter_=debits)).nodes] == [
         str(-10 - one) for one in range(5, -1, -1)
     ]

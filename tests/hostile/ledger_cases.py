@@ -83,7 +83,9 @@ BATCH_CASES = [
 ]
 
 # --- Other mutations ------------------------------------------------------------------------------
-CREATE = """mutation create($ik: SafeString!, $ledger: CreateLedgerInput!, $schema: SchemaMatchInput) {
+CREATE = """mutation create(
+  $ik: SafeString!, $ledger: CreateLedgerInput!, $schema: SchemaMatchInput
+) {
   createLedger(ik: $ik, ledger: $ledger, schema: $schema) {
     __typename ... on CreateLedgerResult { isIkReplay } ... on Error { code message retryable }
   }
@@ -93,7 +95,9 @@ UPDATE = """mutation update($ledger: LedgerMatchInput!, $update: UpdateLedgerInp
     __typename ... on Error { code message retryable }
   }
 }"""
-INSTANTIATE = """mutation make($ledger: LedgerMatchInput!, $path: String!, $parameters: Parameters) {
+INSTANTIATE = """mutation make(
+  $ledger: LedgerMatchInput!, $path: String!, $parameters: Parameters
+) {
   instantiateLedgerAccount(ledger: $ledger, path: $path, parameters: $parameters) {
     __typename ... on Error { code message retryable }
   }

@@ -224,7 +224,7 @@ PAGE_CASES = [
 ]
 
 # --- Filters --------------------------------------------------------------------------------------
-EMPTY = {"ledger": {"ledgerEntries": {"nodes": []}}}
+EMPTY: Any = {"ledger": {"ledgerEntries": {"nodes": []}}}
 DATE = {"within": "2024", "withinBalanceUTCOffset": "2024"}
 TAG = {"key": "a", "value": "b"}
 

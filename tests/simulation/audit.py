@@ -2,13 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from shared.ledger.audits import Chains, Finding, Tally, audit_entry, audit_history, audit_strong
-from shared.ledger.entries import LedgerEntry
-from shared.ledger.identifiers import account_id
-from shared.search.documents import entry_documents
-from shared.search.index import Kind
-from shared.store.items import chain_head, entry_from_item, strong_balance
-from shared.store.table import TableName
+from shared.ledger.audits import Finding
+from shared.store.items import entry_from_item
+from shared.testing.invariants import audit, collect
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -55,90 +51,6 @@ def audit_conditions(world: "World") -> list[str]:
     return wrong
 
 
-def audit_store(world: "World") -> list[Finding]:
-    """Entries balance, ids and chains are right, strong balances are the sums of their lines."""
-    findings: list[Finding] = []
-    chains = Chains()
-    tally = Tally()
-    for item in world.memory.dump(TableName.LEDGER):
-        if str(item["pk"]).startswith("E#"):
-            entry = entry_from_item(item)
-            findings += audit_entry(entry)
-            chains.add(entry, chain_head(item) if "h" in item else None)
-            tally.add(entry, 0)
-    findings += chains.audit()
-    for item in world.memory.dump(TableName.BALANCES):
-        pk, sk = str(item["pk"]), str(item["sk"])
-        if pk.startswith("B#") and sk[:2] in ("S#", "T#"):
-            scope = "own" if sk[0] == "S" else "total"
-            findings += audit_strong(pk[2:], sk[2:], scope, strong_balance(item), tally)
-    return findings
-
-
-async def audit_projections(world: "World") -> list[Finding]:
-    """Histories and documents are exactly those of the entries."""
-    entries = list(world.entries().values())
-    return _audit_histories(world, entries) + await _audit_documents(world, entries)
-
-
-def _audit_histories(world: "World", entries: list[LedgerEntry]) -> list[Finding]:
-    tally = Tally()
-    for entry in entries:
-        tally.add(entry, world.ledger.utc_offset_minutes)
-    heads: dict[tuple[str, str], dict[str, object]] = {}
-    months: dict[tuple[str, str], dict[int, dict[str, object]]] = {}
-    for item in world.memory.dump(TableName.BALANCES):
-        pk, sk = str(item["pk"]), str(item["sk"])
-        if not pk.startswith("B#"):
-            continue
-        if sk.startswith("H#"):
-            heads[(pk[2:], sk[2:])] = item
-        elif sk.startswith("M#"):
-            currency, _, month = sk[2:].rpartition("#")
-            months.setdefault((pk[2:], currency), {})[int(month)] = item
-    findings: list[Finding] = []
-    for key in {*tally.balances, *heads, *months}:
-        account, currency = key
-        expected = tally.balances.get(key)
-        findings += audit_history(
-            account,
-            currency,
-            expected,
-            heads.get(key),
-            months.get(key, {}),  # type: ignore[arg-type]
-        )
-    return findings
-
-
-async def _audit_documents(world: "World", entries: list[LedgerEntry]) -> list[Finding]:
-    wanted = {
-        (document.kind, document.id): (document.version, document.source)
-        for entry in entries
-        for document in entry_documents(entry)
-        if document.kind in (Kind.ENTRIES, Kind.LINES)
-    }
-    await world.index.refresh()
-    found = {}
-    for kind in (Kind.ENTRIES, Kind.LINES):
-        async for stored in world.index.scan(kind, world.ledger.id):
-            found[(kind, stored.id)] = (stored.version, stored.source)
-    findings = [
-        Finding("I7", f"{kind} {name}", "is missing or old")
-        for (kind, name), document in wanted.items()
-        if found.get((kind, name), (0, None))[0] != document[0]
-    ]
-    findings += [
-        Finding("I7", f"{kind} {name}", "is of no entry")
-        for kind, name in found
-        if (kind, name) not in wanted
-    ]
-    accounts = {
-        account_id(entry.ledger_id, line.account_path) for entry in entries for line in entry.lines
-    }
-    indexed = set()
-    async for stored in world.index.scan(Kind.ACCOUNTS, world.ledger.id):
-        indexed.add(stored.id)
-    findings += [
-        Finding("I7", f"account {account}", "is missing") for account in accounts - indexed
-    ]
-    return findings
+async def audit_everything(world: "World") -> list[Finding]:
+    """I1 to I7: entries, strong balances, histories and documents, recomputed from the entries."""
+    return audit(await collect(world.memory, world.index))

@@ -6,9 +6,8 @@ from collections import Counter
 from shared.testing.simulator import run_simulated
 from tests.simulation.audit import (
     audit_conditions,
+    audit_everything,
     audit_fates,
-    audit_projections,
-    audit_store,
 )
 from tests.simulation.world import CLIENTS, World
 
@@ -26,14 +25,14 @@ async def simulate(seed: int) -> Counter[str]:
     await world.resolve()
 
     async def is_done() -> bool:
-        return not await audit_projections(world)
+        return not await audit_everything(world)
 
     try:
         await world.catch_up(is_done)
     finally:
         await world.stop()
     wrong = [*audit_fates(world), *audit_conditions(world)]
-    wrong += [str(finding) for finding in [*audit_store(world), *await audit_projections(world)]]
+    wrong += [str(finding) for finding in await audit_everything(world)]
     assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])
     return reached(world)
 

@@ -54,24 +54,30 @@ class Post:
     answers: list[LedgerEntry] = field(default_factory=list)
 
 
+def _number(task: "asyncio.Task[None]") -> int:
+    """Tasks in the order of their making: a set of them has none that a seed could repeat."""
+    return int(task.get_name().rpartition("-")[2])
+
+
 @dataclass(slots=True)
 class WriteProcess:
     """One write process; a killed one answers nobody."""
 
     services: WriteServices
-    calls: set["asyncio.Task[Outcome]"] = field(default_factory=set)
+    calls: dict["asyncio.Task[Outcome]", None] = field(default_factory=dict)  # in their order
 
     async def call(self, coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
         task = asyncio.ensure_future(coroutine)
-        self.calls.add(task)
+        self.calls[task] = None
         try:
             return await task
         finally:
-            self.calls.discard(task)
+            del self.calls[task]
 
     def kill(self) -> None:
         """Nothing that it does goes on; what it sent may still arrive."""
-        for task in [*self.calls, *self.services.committer._batches]:
+        batches = sorted(self.services.committer._batches, key=_number)
+        for task in [*self.calls, *batches]:
             task.cancel()
 
 

@@ -39,9 +39,7 @@ def head_of(*moves):
     return head
 
 
-HEAD = head_of(
-    (202311, 5, 10, 1), (202312, 0, 20, 2), (202312, 743, 40, 4), (202401, 30, 80, 8)
-)
+HEAD = head_of((202311, 5, 10, 1), (202312, 0, 20, 2), (202312, 743, 40, 4), (202401, 30, 80, 8))
 
 
 def test_a_delta_names_its_months_and_hours():
