@@ -18,7 +18,8 @@ from loadtests.common.documents import document
 USERS = 20
 WORKERS = 16
 TIMEOUT_S = 15.0
-PAUSE_S = 0.1  # after an unknown outcome: what it went to may be away
+PAUSE_S = 0.3  # after an unknown outcome: what it went to may be away
+THINK_S = 0.02  # between two posts: a process that is away for long isn't to be told too much
 RESOLVE_S = 60.0
 
 
@@ -91,9 +92,10 @@ class Load:
     async def _work(self) -> None:
         while not self._stopping:
             post = self._draw()
-            if await self._send(post) == "unknown":
+            is_unknown = await self._send(post) == "unknown"
+            if is_unknown:
                 self.unknown.append(post)
-                await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(PAUSE_S if is_unknown else THINK_S)
 
     def _draw(self) -> Post:
         size = 3 if self._rng.random() < 0.1 else 1
@@ -148,9 +150,15 @@ class Load:
         left, self.unknown = self.unknown, []
         async with asyncio.timeout(RESOLVE_S):
             while left:
-                outcomes = [(post, await self._send(post)) for post in left]
-                left = [post for post, outcome in outcomes if outcome == "unknown"]
-                if left:
+                now, left = left[:WORKERS], left[WORKERS:]
+                outcomes = await asyncio.gather(*[self._send(post) for post in now])
+                again = [
+                    post
+                    for post, outcome in zip(now, outcomes, strict=True)
+                    if outcome == "unknown"
+                ]
+                left += again
+                if again:
                     await asyncio.sleep(PAUSE_S)
 
 

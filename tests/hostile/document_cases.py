@@ -2,6 +2,13 @@
 
 from typing import Any
 
+from shared.limits import (
+    DOCUMENT_CHARS_MAX,
+    DOCUMENT_TOKENS_MAX,
+    JSON_DEPTH_MAX,
+    QUERY_ALIASES_MAX,
+    QUERY_ROOT_FIELDS_MAX,
+)
 from tests.hostile.cases import BAD_INPUT, INVALID, POST, SYNTAX, Case, entry, graphql_case
 
 NOT_FOUND = "operation_not_found"
@@ -148,21 +155,29 @@ def root_fields(count: int) -> str:
 
 LIMIT_CASES = [
     graphql_case(
-        "document of 100001 characters",
-        "{ workspace { id } } #" + "x" * 100_000,
+        "document with a character too many",
+        "{ workspace { id } } #" + "x" * DOCUMENT_CHARS_MAX,
         code="document_too_long",
     ),
     graphql_case(
-        "document of 20001 tokens",
-        "{ workspace { id " + "id " * 20_000 + "} }",
+        "document with too many tokens",
+        "{ workspace { id " + "id " * DOCUMENT_TOKENS_MAX + "} }",
         code="too_many_tokens",
     ),
     graphql_case("document 21 levels deep", nested_fields(7), code="query_too_deep"),
     graphql_case("document 3000 levels deep", nested_fields(1_000), code="query_too_deep"),
     graphql_case("inline fragments 200 deep", inline_nest(200), code="query_too_deep"),
-    graphql_case("document with 201 aliases", repeated_aliases(201), code="too_many_aliases"),
+    graphql_case(
+        "document with an alias too many",
+        repeated_aliases(QUERY_ALIASES_MAX + 1),
+        code="too_many_aliases",
+    ),
     graphql_case("document with 3000 aliases", repeated_aliases(3_000), code="too_many_fields"),
-    graphql_case("document with 51 root fields", root_fields(51), code="too_many_root_fields"),
+    graphql_case(
+        "document with a root field too many",
+        root_fields(QUERY_ROOT_FIELDS_MAX + 1),
+        code="too_many_root_fields",
+    ),
     graphql_case("fragments that multiply to 10^12", bomb(12, 10), code="too_many_fields"),
     graphql_case(
         "5000 brackets in a literal",
@@ -185,10 +200,10 @@ LIMIT_CASES = [
         code="too_many_repeated_fields",
     ),
     graphql_case(
-        "literal nested 51 deep",
+        "literal nested a level too deep",
         'mutation { addLedgerEntry(ik: "a", entry: {parameters: '
-        + "[" * 51
-        + "]" * 51
+        + "[" * (JSON_DEPTH_MAX + 1)
+        + "]" * (JSON_DEPTH_MAX + 1)
         + "}) { __typename } }",
         code="json_too_deep",
     ),
