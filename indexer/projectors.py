@@ -17,8 +17,8 @@ from indexer.leases import FENCE_MARK, LeaseBook
 from indexer.meters import HEAL_DONE, HEAL_STARTED, IndexerFamilies, ProjectorMeters
 from indexer.quarantine import BALANCES, SEARCH, Quarantine
 from indexer.reads import StreamReads
-from indexer.reindex import SearchParts, heal_search
 from indexer.recount import SETTLE_MS, RecountParts, recount_balances
+from indexer.reindex import SearchParts, heal_search
 from indexer.rollups import RollupWriter
 from indexer.roster import Roster
 from shared.clock import Clock

@@ -9,7 +9,7 @@ comparison, which doesn't, they stand still. On a sound ledger nothing is writte
 
 Exact under load: an entry counts if it is applied at P. One that the stream tells after P0 is judged by its
 place there. One that it doesn't tell was applied before P0, unless it is so new that the stream is still to
-tell it: new ones are kept aside until the stream was read once more, well after the scan.
+tell it: new ones are remembered until the stream was read once more, well after the scan.
 
 Safe at any moment: a replaced item is right at P, and the checkpoint doesn't move, so a recount that dies
 half-way leaves a mixture of put-right and untouched items, all of which are followed on from P. Items are
@@ -56,7 +56,9 @@ from shared.store.table import (
     Write,
 )
 
-YOUNG_MS = 900_000  # no entry is written longer than this after its `created`
+# No entry is written longer than this after its `created`: DynamoDB refuses the signature of a process
+# whose clock is that far behind.
+YOUNG_MS = 900_000
 SETTLE_MS = 2_000  # the stream tells a write within this
 REPAIR_ATTEMPTS_MAX = 10
 MONTHS_AT_ONCE = 50
@@ -180,44 +182,38 @@ class _Count:
         self.ledger_id = ledger_id
         self.done = Recounted()
         self._parts = parts
-        self._young: dict[str, LedgerEntry] = {}
+        self._young: set[str] = set()  # ids of entries that the stream may still be to tell
 
     async def scan(self, inserted: set[str]) -> None:
-        """Counts the entries that the stream has nothing to tell about; keeps the new ones aside."""
+        """Counts the entries that the stream has nothing to tell about; remembers the new ones."""
         young_ms = self._parts.clock.now_ms() - YOUNG_MS
         async for entries in scanned_entries(self._parts.table, self._parts.say):
             for entry in entries:
-                if entry.id in inserted:
-                    continue
-                if entry.created_ms >= young_ms:
-                    self._young[entry.id] = entry
-                else:
-                    await self._count(entry)
+                if entry.id not in inserted:
+                    await self._count(entry, 1)
+                    if entry.created_ms >= young_ms:
+                        self._young.add(entry.id)
 
     async def settle(self, catch_up: CatchUp, places: Mapping[str, Checkpoint]) -> None:
-        """Counts the new entries, each by whether it is applied."""
+        """Judges what the stream told: each entry counts if it is applied, scanned or not."""
         for shard_id, caught in catch_up.shards.items():
             place = places.get(shard_id)
             if place is None:  # not begun yet, or finished and forgotten meanwhile
                 place = Checkpoint(finished=shard_id in catch_up.noted)
             for change in caught.changes:
                 entry = counted_entry(change)
-                if entry is None:
-                    continue
-                self._young.pop(entry.id, None)
-                if caught.applied_at(change, place):
-                    await self._count(entry)
-        for entry in self._young.values():
-            await self._count(entry)
-        self._young.clear()
+                assert entry is not None
+                is_counted = entry.id in self._young
+                if caught.applied_at(change, place) != is_counted:
+                    await self._count(entry, -1 if is_counted else 1)
 
-    async def _count(self, entry: LedgerEntry) -> None:
+    async def _count(self, entry: LedgerEntry, times: int) -> None:
         if self.ledger_id not in (None, entry.ledger_id):
             return
         offset = await self._parts.catalog.utc_offset_minutes(entry.ledger_id)
         if offset is not None:
-            self.done.entries_count += 1
-            self.tally.add(entry, offset)
+            self.done.entries_count += times
+            self.tally.add(entry, offset, times)
 
 
 class _Repair:

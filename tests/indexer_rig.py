@@ -132,7 +132,13 @@ def simulated(main: Callable[[World], Coroutine[Any, Any, T]], *, seed: int = 1,
 
 
 def some_entries(
-    of: Ledger, count: int, seed: int = 1, *, users: int = 6, first: int = 0
+    of: Ledger,
+    count: int,
+    seed: int = 1,
+    *,
+    users: int = 6,
+    first: int = 0,
+    created_ms: int = NOW_MS,
 ) -> list[LedgerEntry]:
     """Entries over a few users and banks, some with groups, posted over some months."""
     random = Random(seed)
@@ -147,7 +153,7 @@ def some_entries(
                 (f"liabilities/users:u{user}/available", amount),
                 (f"assets/banks/b{bank}", amount),
                 posted_ms=NOW_MS - random.randrange(0, 90 * 86_400_000),
-                created_ms=NOW_MS + at,
+                created_ms=created_ms + at,
                 groups=[("batch", str(at % 4))] if at % 3 == 0 else [],
             )
         )

@@ -164,12 +164,12 @@ class Tally:
         """Whether the account belongs to this part."""
         return self._of_parts == 1 or int(account[:8], 16) % self._of_parts == self._part
 
-    def add(self, entry: LedgerEntry, utc_offset_minutes: int) -> None:
-        """Counts the lines of `entry`."""
+    def add(self, entry: LedgerEntry, utc_offset_minutes: int, times: int = 1) -> None:
+        """Counts the lines of `entry`; `times` = -1 takes them back."""
         bucket = local_bucket(entry.posted_ms, utc_offset_minutes)
         at = (bucket.month, bucket.hour)
         for line in entry.lines:
-            amount = line.amount
+            amount = line.amount * times
             parts = line.account_path.split("/")
             for depth in range(1, len(parts) + 1):
                 expected = self._of(entry.ledger_id, "/".join(parts[:depth]), line.currency)

@@ -17,7 +17,9 @@ from uuid import uuid4
 import pytest
 
 from shared.clock import SystemClock
+from shared.ledger.entries import LedgerEntry
 from shared.ledger.identifiers import account_id
+from shared.ledger.ledgers import Ledger
 from shared.search.elastic import ElasticIndex
 from shared.search.index import Deletion, Kind
 from shared.search.provision import provision_indices
@@ -101,10 +103,10 @@ class Setting:
 
 
 @pytest.fixture
-def setting(module_dynamodb_endpoint: str, elasticsearch_url: str) -> Setting:
+def setting(new_dynamodb: Callable[[], str], elasticsearch_url: str) -> Setting:
     name = f"indexer-{uuid4().hex[:8]}-"
     environment = {
-        "TWOFOLD_DYNAMODB_ENDPOINT": module_dynamodb_endpoint,
+        "TWOFOLD_DYNAMODB_ENDPOINT": new_dynamodb(),
         "TWOFOLD_ELASTICSEARCH_URL": elasticsearch_url,
         "TWOFOLD_TABLE_PREFIX": name,
         "TWOFOLD_INDEX_PREFIX": name,
@@ -157,6 +159,11 @@ async def index(setting: Setting) -> AsyncIterator[ElasticIndex]:
     await opened.close()
 
 
+def entries_now(of: Ledger, count: int, **options: int) -> list[LedgerEntry]:
+    """Entries created now, as those of the write tier are."""
+    return some_entries(of, count, created_ms=SystemClock().now_ms(), **options)
+
+
 def assert_sound(setting: Setting, count: int) -> None:
     done = setting.run("indexer.verify", "--wait", "30")
     assert done.stdout.splitlines()[-1] == f"{count} entries verified, 0 differences", done.stdout
@@ -166,7 +173,7 @@ def assert_sound(setting: Setting, count: int) -> None:
 async def test_entries_are_indexed_counted_and_verified(setting, start, table, index):
     process = start()
     of = ledger()
-    entries = some_entries(of, 300, users=40)
+    entries = entries_now(of, 300, users=40)
     await stand(table, of, *entries)
     assert_sound(setting, 300)
     await index.refresh()
@@ -193,7 +200,7 @@ async def test_kill_9_loses_nothing_and_doubles_nothing(setting, start, table):
     for _ in range(3):
         process = start(port)
         for _ in range(4):
-            await stand(table, *some_entries(of, 60, seed=at, users=40, first=at))
+            await stand(table, *entries_now(of, 60, seed=at, users=40, first=at))
             at += 60
             await asyncio.sleep(0.1)
         process.kill()
@@ -204,7 +211,7 @@ async def test_kill_9_loses_nothing_and_doubles_nothing(setting, start, table):
 async def test_what_is_damaged_is_told_and_rebuilt_under_load(setting, start, table, index):
     process = start()
     of = ledger()
-    entries = some_entries(of, 200)
+    entries = entries_now(of, 200)
     await stand(table, of, *entries)
     assert_sound(setting, 200)
     head = keys.history_head(account_id(of.id, "assets"), "USD")
@@ -218,7 +225,7 @@ async def test_what_is_damaged_is_told_and_rebuilt_under_load(setting, start, ta
     async def load() -> int:
         at = 1_000
         while not rebuilt.done():
-            await stand(table, *some_entries(of, 5, seed=at, first=at))
+            await stand(table, *entries_now(of, 5, seed=at, first=at))
             at += 5
             await asyncio.sleep(0.05)
         return at - 1_000
@@ -240,7 +247,7 @@ async def test_the_quarantine_is_listed_and_retried(setting, start, table):
     start()
     of = ledger()
     orphan = ledger("orphan")
-    await stand(table, of, *some_entries(orphan, 1))
+    await stand(table, of, *entries_now(orphan, 1))
     for _ in range(100):
         listed = setting.run("indexer.quarantine", "list")
         if listed.returncode == 1:
@@ -258,7 +265,7 @@ async def test_the_quarantine_is_listed_and_retried(setting, start, table):
 async def test_strong_balances_are_held_against_the_lines(setting, start, table):
     start()
     of = ledger()
-    entries = some_entries(of, 20)
+    entries = entries_now(of, 20)
     await stand(table, of, *entries)
     path = entries[0].lines[0].account_path
     due = sum(line.amount for one in entries for line in one.lines if line.account_path == path)
