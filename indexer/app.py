@@ -35,7 +35,9 @@ GRACE_S = 2  # that requests of probes get when the process is told to stop
 
 
 def process_name(settings: Settings) -> str:
-    """Names this process among all indexers. The same after a restart, so that it takes its shards at once."""
+    """Names this process among all indexers. The same after a restart, so that it takes its shards
+    at once.
+    """
     if settings.indexer_port:
         return f"{socket.gethostname()}:{settings.indexer_port}"
     return f"{socket.gethostname()}:{Random().getrandbits(64):016x}"

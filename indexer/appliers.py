@@ -1,7 +1,8 @@
 """What a follower does with the changes that it read: one applier a projector.
 
-search     documents by version, what is refused put aside, then the checkpoint: twice is as good as once
-balances   sums, what can't be added put aside, and the checkpoint, in the same batches: exactly once
+search     documents by version, what is refused put aside, then the checkpoint: twice is as good as
+once balances   sums, what can't be added put aside, and the checkpoint, in the same batches:
+exactly once
 """
 
 from collections.abc import Sequence
@@ -43,7 +44,9 @@ class Applier(Protocol):
     book: LeaseBook
 
     async def apply(self, lease: Lease, changes: Sequence[StreamChange]) -> None:
-        """Applies all of `changes`, which follow the lease's checkpoint, and moves it to the last one."""
+        """Applies all of `changes`, which follow the lease's checkpoint, and moves it to the last
+        one.
+        """
         ...
 
     async def idle(self) -> None:

@@ -1,11 +1,12 @@
-"""BulkWriter: operations on the search indices, in bulks bounded by count and bytes, judged one by one.
+"""BulkWriter: operations on the search indices, in bulks bounded by count and bytes, judged one by
+one.
 
     applied, stale   done: with external versions a repeated or late operation changes nothing
     overloaded       that operation alone is sent again, a little later
     refused          that operation alone is put aside with its reason
 
-Nothing is dropped: when an operation is neither done nor put aside, the whole call raises, the checkpoint
-stays, and everything is sent again.
+Nothing is dropped: when an operation is neither done nor put aside, the whole call raises, the
+checkpoint stays, and everything is sent again.
 """
 
 import asyncio
@@ -19,7 +20,8 @@ from shared.search.index import Document, Index, ItemStatus, Kind, Operation
 BULK_BACKOFF_MS = 50
 BULK_BACKOFF_MS_MAX = 2_000
 OPERATION_OVERHEAD_BYTES = 500  # of the action line and the searchable fields
-# A bulk of at least this many operations that are all refused tells of the index, not of the documents.
+# A bulk of at least this many operations that are all refused tells of the index, not of the
+# documents.
 ALL_REFUSED_MIN = 50
 
 
@@ -53,7 +55,9 @@ def operation_bytes(operation: Operation) -> int:
 
 
 def bulks_of(operations: Sequence[Operation]) -> list[list[Operation]]:
-    """Cuts operations into bulks of at most BULK_DOCUMENTS_MAX and about BULK_BYTES_MAX; none is empty."""
+    """Cuts operations into bulks of at most BULK_DOCUMENTS_MAX and about BULK_BYTES_MAX; none is
+    empty.
+    """
     bulks: list[list[Operation]] = []
     current: list[Operation] = []
     size = 0
@@ -79,8 +83,8 @@ class BulkWriter:
     async def apply(self, operations: Sequence[Operation]) -> BulkReport:
         """Applies every operation, or says which ones the index refuses for good.
 
-        Raises SearchUnavailable when some were neither applied nor refused after BULK_ATTEMPTS_MAX bulks,
-        and SearchRefused when the index refuses everything.
+        Raises SearchUnavailable when some were neither applied nor refused after BULK_ATTEMPTS_MAX
+        bulks, and SearchRefused when the index refuses everything.
         """
         report = BulkReport()
         for bulk in bulks_of(newest(operations)):

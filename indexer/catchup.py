@@ -1,7 +1,7 @@
 """What the stream has told since a rebuild began: read aside from the followers, shard by shard.
 
-A scan of the table sees an entry or doesn't, depending on when it passes. The stream since a noted position
-says which entries the scan may have seen too early or missed.
+A scan of the table sees an entry or doesn't, depending on when it passes. The stream since a noted
+position says which entries the scan may have seen too early or missed.
 """
 
 from collections.abc import AsyncIterator
@@ -51,7 +51,9 @@ class CatchUp:
         self.gone: set[str] = set()  # shards with a checkpoint that the stream has forgotten unread
 
     async def to_tip(self) -> AsyncIterator[list[StreamChange]]:
-        """Reads every shard until nothing follows; gives what wasn't given before, a read at a time."""
+        """Reads every shard until nothing follows; gives what wasn't given before, a read at a
+        time.
+        """
         listed = await self._stream.shards()
         ids = {shard.id for shard in listed}
         for shard_id, checkpoint in self.noted.items():
@@ -102,7 +104,9 @@ class CatchUp:
                 empty += 1
 
     def has_reached(self, shard_id: str, checkpoint: Checkpoint) -> bool:
-        """Whether everything that a projector at `checkpoint` has applied was read here, or before."""
+        """Whether everything that a projector at `checkpoint` has applied was read here, or
+        before.
+        """
         caught = self.shards.get(shard_id)
         if caught is None:
             return self.noted.get(shard_id, Checkpoint()).finished or checkpoint == Checkpoint()

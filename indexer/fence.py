@@ -1,9 +1,9 @@
 """Fence: all of a projector's leases in one hand for a moment, so that its projection stands still.
 
-Whoever followed a shard notices at its next write, which fails; nothing it had under way can land any more.
-While the fence is held no shard is followed and no new one begins: a shard begins when its parent is
-finished, and that is for the holder to say. Letting go lets the followers take their shards back at once.
-If the holder dies instead, the leases run out as those of any dead process do.
+Whoever followed a shard notices at its next write, which fails; nothing it had under way can land
+any more. While the fence is held no shard is followed and no new one begins: a shard begins when
+its parent is finished, and that is for the holder to say. Letting go lets the followers take their
+shards back at once. If the holder dies instead, the leases run out as those of any dead process do.
 """
 
 import asyncio

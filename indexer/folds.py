@@ -1,9 +1,9 @@
 """Keeps the heads of balance histories small: their older hours are folded into months' items.
 
-Which heads are due isn't looked up: each account has its hours of folding, one in FOLD_EVERY_HOURS, by its
-id. A head that gets sums for such an hour is read, once, when the follower has nothing better to do, and
-folded if it holds enough (see history.py). So nothing is remembered over a restart, and heads that are
-never touched again are never read.
+Which heads are due isn't looked up: each account has its hours of folding, one in FOLD_EVERY_HOURS,
+by its id. A head that gets sums for such an hour is read, once, when the follower has nothing
+better to do, and folded if it holds enough (see history.py). So nothing is remembered over a
+restart, and heads that are never touched again are never read.
 """
 
 from collections.abc import Iterable
@@ -55,7 +55,9 @@ class Folder:
         self._waiting[key] = None
 
     async def fold_some(self, count: int) -> None:
-        """Looks at up to `count` heads that are due. Failures are of no account: another hour comes."""
+        """Looks at up to `count` heads that are due. Failures are of no account: another hour
+        comes.
+        """
         for _ in range(min(count, len(self._waiting))):
             key = next(iter(self._waiting))
             del self._waiting[key]

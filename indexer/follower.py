@@ -3,8 +3,8 @@
     ┌─► read after the checkpoint ─► apply (effect, then or with it the checkpoint) ─┐
     └────────────── pace: idle 100 ms, little 200 ms, full at once ◄─────────────────┘
 
-Cancelling it anywhere, or killing the process, loses nothing: what was not checkpointed is read again.
-A read that was applied in part goes first, and is cut exactly as it was (see rollups.py).
+Cancelling it anywhere, or killing the process, loses nothing: what was not checkpointed is read
+again. A read that was applied in part goes first, and is cut exactly as it was (see rollups.py).
 """
 
 import asyncio
@@ -42,7 +42,9 @@ class End(StrEnum):
 
 
 async def read_in_progress(reads: ShardReads, lease: Lease) -> list[StreamChange]:
-    """Exactly the changes of the read that was applied in part: after the checkpoint, up to its `upto`."""
+    """Exactly the changes of the read that was applied in part: after the checkpoint, up to its
+    `upto`.
+    """
     last = place_of(lease.checkpoint.upto)
     after = lease.checkpoint.sequence
     changes: list[StreamChange] = []
@@ -88,7 +90,9 @@ class ShardFollower:
         self._heard_ms = clock.now_ms()  # when the stream last said what there is
 
     def lag_ms(self) -> int:
-        """Age of the oldest change that waits; 0 when none does. A silent stream counts as waiting."""
+        """Age of the oldest change that waits; 0 when none does. A silent stream counts as
+        waiting.
+        """
         now_ms = self._clock.now_ms()
         if self._behind_since_ms is not None:
             return max(0, now_ms - self._behind_since_ms)

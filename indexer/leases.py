@@ -1,4 +1,5 @@
-"""Leases and checkpoints: which process follows which shard for a projector, and how far it has come.
+"""Leases and checkpoints: which process follows which shard for a projector, and how far it has
+come.
 
 One item a shard, under K#<projector>, changed by conditional writes alone:
 
@@ -7,11 +8,11 @@ One item a shard, under K#<projector>, changed by conditional writes alone:
     c counts every sign of life             in the order of their items' keys, up to `k` so far
                                        d 1 when the shard is read to its end
 
-A write guarded by the epoch fails as soon as another process has taken the shard: a process that slept
-through its own funeral (stopped, swapped out, cut off) can move no checkpoint and add no sum.
+A write guarded by the epoch fails as soon as another process has taken the shard: a process that
+slept through its own funeral (stopped, swapped out, cut off) can move no checkpoint and add no sum.
 
-A lease has no time of expiry, so clocks need not agree: a contender takes a shard when it has seen the
-same `n` and `c` for LEASE_MS on its own clock, or at once when the owner gave it back.
+A lease has no time of expiry, so clocks need not agree: a contender takes a shard when it has seen
+the same `n` and `c` for LEASE_MS on its own clock, or at once when the owner gave it back.
 """
 
 from collections.abc import Iterable, Mapping
@@ -86,7 +87,9 @@ class Lease:
         return self.beats
 
     def moved_to(self, checkpoint: Checkpoint) -> Update:
-        """The write that moves the checkpoint, from exactly where it stands, if we still hold the lease."""
+        """The write that moves the checkpoint, from exactly where it stands, if we still hold the
+        lease.
+        """
         now = self.checkpoint
         return Update(
             self.key,
@@ -164,7 +167,9 @@ class LeaseBook:
         self._still = still
 
     def is_free(self, lease: LeaseSeen) -> bool:
-        """Whether it was given back, is our own from before a restart, or shows no life for LEASE_MS."""
+        """Whether it was given back, is our own from before a restart, or shows no life for
+        LEASE_MS.
+        """
         if lease.owner in ("", self._owner):
             return True
         epoch, beats, since_ms = self._still[lease.shard_id]
@@ -228,7 +233,8 @@ class LeaseBook:
             done = not isinstance(answer, GuardFailed)
         except StoreTimeout:
             done = False
-        # What stands under our epoch is ours, be it an earlier write that arrived late: go on from it.
+        # What stands under our epoch is ours, be it an earlier write that arrived late: go on from
+        # it.
         lease.checkpoint = checkpoint if done else await self.read_back(lease)
         if lease.checkpoint != checkpoint:
             raise StoreTimeout(f"checkpoint of {lease.projector} {lease.shard_id}")
@@ -283,7 +289,9 @@ class LeaseBook:
 
 
 def is_fence(owner: str) -> bool:
-    """Whether an owner holds leases to keep followers away: nothing is taken from it while it lives."""
+    """Whether an owner holds leases to keep followers away: nothing is taken from it while it
+    lives.
+    """
     return owner.endswith(FENCE_MARK)
 
 
@@ -292,9 +300,9 @@ def shards_to_take(
 ) -> list[str]:
     """Which ready shards this process should take now, so that all processes carry alike.
 
-    Takes free ones up to its fair share, or one from the process that holds most if nothing is free and
-    that one holds more than its share. `leases` are those as seen, one for each ready shard. What a fence
-    holds isn't there to be shared.
+    Takes free ones up to its fair share, or one from the process that holds most if nothing is free
+    and that one holds more than its share. `leases` are those as seen, one for each ready shard.
+    What a fence holds isn't there to be shared.
     """
     ready_ids = [each for each in sorted(ready) if each in free or not is_fence(leases[each].owner)]
     held: dict[str, list[str]] = {owner: []}

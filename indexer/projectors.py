@@ -1,4 +1,5 @@
-"""Both projectors over given engines: what a process of the indexer runs, and what tests run in one loop.
+"""Both projectors over given engines: what a process of the indexer runs, and what tests run in one
+loop.
 
 stream ─► StreamReads ─┬─► Roster(search)   ─► ShardFollower ─► SearchApplier   ─► indices
                        └─► Roster(balances) ─► ShardFollower ─► BalancesApplier ─► table `balances`

@@ -1,16 +1,18 @@
-"""What could not be applied: kept with its reason, counted, listed and retried by a command. Never dropped.
+"""What could not be applied: kept with its reason, counted, listed and retried by a command. Never
+dropped.
 
     python -m indexer.quarantine list  [--projector search|balances]
     python -m indexer.quarantine retry [--projector …] [--sequence …]
 
 Three things are put aside, each as one item under Q#<projector>:
 
-    record     a stream record whose image can't be read; retried by reading the item as it stands now
-    document   an operation that Elasticsearch refuses for good; retried by projecting its thing anew
-    deltas     sums that a history item can't take; retried by adding them, in the batch that removes the item
+    record     a record whose image can't be read; retried by reading the item as it stands now
+    document   an operation that the index refuses for good; retried by projecting its thing anew
+    deltas     sums that a history item can't take; retried by adding them, in the batch that
+               removes the item
 
-A `record` of the balances projector that has become readable turns into `deltas` first: its sums may need
-more items than one batch holds, and each batch takes its part out of what is left.
+A `record` of the balances projector that has become readable turns into `deltas` first: its sums
+may need more items than one batch holds, and each batch takes its part out of what is left.
 """
 
 import argparse
@@ -85,7 +87,8 @@ class Aside:
 def aside_from_item(projector: str, item: Item) -> Aside:
     """The thing that an item of Q#<projector> keeps."""
     body, sequence = item["b"], item["sk"]
-    assert isinstance(body, str) and isinstance(sequence, str)
+    assert isinstance(body, str)
+    assert isinstance(sequence, str)
     content = orjson.loads(body)
     return Aside(projector, sequence, content["k"], content["e"], content["t"], content["d"])
 
@@ -177,7 +180,8 @@ class Quarantine:
         return None
 
     async def as_deltas(self, aside: Aside, catalog: Catalog) -> Aside | None:
-        """The sums that a thing of the balances projector stands for; a record is turned into them for good.
+        """The sums that a thing of the balances projector stands for; a record is turned into them
+        for good.
 
         None when the record still can't be read, or moves nothing.
         """
@@ -203,7 +207,9 @@ class Quarantine:
         return None if isinstance(answer, GuardFailed) else turned
 
     async def _retry_deltas(self, aside: Aside) -> str | None:
-        """Adds what one batch can take, in the batch that leaves the rest; and again until nothing is left."""
+        """Adds what one batch can take, in the batch that leaves the rest; and again until nothing
+        is left.
+        """
         left = aside
         for _ in range(len(aside.body["deltas"])):
             updates = _updates_of(left)

@@ -3,9 +3,10 @@
     stream ──► [ window of the newest changes, parsed ] ──► balances at 120
                 base 100 ──────────────── tip 140       └─► search at 131
 
-Each projector has a position of its own. One that stands at the tip reads on from the stream, and what it
-reads stays in the window for the others; so two projectors cost one GetRecords and one parse. One that fell
-behind the window (its engine was away) reads for itself until it has caught up.
+Each projector has a position of its own. One that stands at the tip reads on from the stream, and
+what it reads stays in the window for the others; so two projectors cost one GetRecords and one
+parse. One that fell behind the window (its engine was away) reads for itself until it has caught
+up.
 """
 
 import asyncio
@@ -25,7 +26,9 @@ START = -1  # the position before the oldest record
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Changes after a position, in order. `more`: others are known to follow. `ended`: none ever will."""
+    """Changes after a position, in order. `more`: others are known to follow. `ended`: none ever
+    will.
+    """
 
     changes: list[StreamChange]
     more: bool
@@ -56,7 +59,8 @@ class ShardReads:
         self._apart: dict[str, str] = {}  # position -> iterator, of followers behind the window
 
     async def read(self, after: str, limit: int = STREAM_RECORDS_MAX) -> Read:
-        """Up to `limit` changes after sequence `after`; "" is the oldest record that the stream keeps.
+        """Up to `limit` changes after sequence `after`; "" is the oldest record that the stream
+        keeps.
 
         May be empty though records follow. Raises StreamTrimmed, StreamExpired (read again) and
         StoreUnavailable.

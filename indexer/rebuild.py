@@ -2,9 +2,10 @@
 
     python -m indexer.rebuild [--search] [--balances] [--ledger ID] [--parts N]
 
-Both projections unless one is named. How it is done: reindex.py and recount.py. With `--ledger` (an id) only
-that ledger is brought up to date, in place. `--parts` recounts the balances in so many scans, each of which
-holds the sums of that part of the accounts in memory. Exits 1 when something could not be rebuilt.
+Both projections unless one is named. How it is done: reindex.py and recount.py. With `--ledger` (an
+id) only that ledger is brought up to date, in place. `--parts` recounts the balances in so many
+scans, each of which holds the sums of that part of the accounts in memory. Exits 1 when something
+could not be rebuilt.
 """
 
 import argparse

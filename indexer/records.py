@@ -1,6 +1,8 @@
-"""A stream record -> the change of an entry, an account or a ledger; everything else is of no interest here.
+"""A stream record -> the change of an entry, an account or a ledger; everything else is of no
+interest here.
 
-A record that can't be read becomes an `Unreadable`: it is put aside by whoever needed it, never dropped.
+A record that can't be read becomes an `Unreadable`: it is put aside by whoever needed it, never
+dropped.
 """
 
 from collections.abc import Callable
@@ -44,7 +46,9 @@ class Change:
 
     @property
     def moved(self) -> bool:
-        """Whether the thing itself changed: a write to the item's other attributes keeps its revision."""
+        """Whether the thing itself changed: a write to the item's other attributes keeps its
+        revision.
+        """
         return self.old is None or self.new is None or self.old.revision != self.new.revision
 
 
@@ -80,7 +84,9 @@ _READERS: dict[ChangeKind, Callable[[Item], Thing]] = {
 
 
 def change_of(record: StreamRecord) -> StreamChange:
-    """What `record` says. An insert is as old as the thing's own `created`; the stream's time is coarse."""
+    """What `record` says. An insert is as old as the thing's own `created`; the stream's time is
+    coarse.
+    """
     kind = _KINDS.get(record.pk[:2])
     if kind is None:
         return Ignored(record.sequence, record.approximate_created_ms)

@@ -1,22 +1,24 @@
-"""Recounts the balance histories from the entries, beside the live ones, and puts right what differs.
+"""Recounts the balance histories from the entries, beside the live ones, and puts right what
+differs.
 
-    note the checkpoints P0 ─► scan all entries into sums ─► fence: the projector stands still at P
+    note checkpoints P0 ─► scan all entries into sums ─► fence: the projector stands still at P
          └── meanwhile the stream after P0 tells which entries are new ──┘
-    sums of what is applied at P ─► compare every history item ─► replace those that differ ─► let go
+    sums of what is applied at P ─► compare every history item ─► replace what differs ─► let go
 
 The histories stay readable and go on being followed during the scan, which takes long; only for the
 comparison, which doesn't, they stand still. On a sound ledger nothing is written at all.
 
-Exact under load: an entry counts if it is applied at P. One that the stream tells after P0 is judged by its
-place there. One that it doesn't tell was applied before P0, unless it is so new that the stream is still to
-tell it: new ones are remembered until the stream was read once more, well after the scan.
+Exact under load: an entry counts if it is applied at P. One that the stream tells after P0 is
+judged by its place there. One that it doesn't tell was applied before P0, unless it is so new that
+the stream is still to tell it: new ones are remembered until the stream was read once more, well
+after the scan.
 
-Safe at any moment: a replaced item is right at P, and the checkpoint doesn't move, so a recount that dies
-half-way leaves a mixture of put-right and untouched items, all of which are followed on from P. Items are
-replaced under the guard of their revision; the fence keeps everybody else away.
+Safe at any moment: a replaced item is right at P, and the checkpoint doesn't move, so a recount
+that dies half-way leaves a mixture of put-right and untouched items, all of which are followed on
+from P. Items are replaced under the guard of their revision; the fence keeps everybody else away.
 
-When the stream no longer keeps what follows a checkpoint, P is the tip of what it keeps, and the checkpoint
-moves there once everything is put right; until then the shard isn't followed.
+When the stream no longer keeps what follows a checkpoint, P is the tip of what it keeps, and the
+checkpoint moves there once everything is put right; until then the shard isn't followed.
 """
 
 import asyncio
@@ -56,8 +58,8 @@ from shared.store.table import (
     Write,
 )
 
-# No entry is written longer than this after its `created`: DynamoDB refuses the signature of a process
-# whose clock is that far behind.
+# No entry is written longer than this after its `created`: DynamoDB refuses the signature of a
+# process whose clock is that far behind.
 YOUNG_MS = 900_000
 SETTLE_MS = 2_000  # the stream tells a write within this
 REPAIR_ATTEMPTS_MAX = 10
@@ -100,8 +102,8 @@ async def recount_balances(
 ) -> Recounted:
     """Recounts every history, or one ledger's; of all accounts the `part`-th of `of_parts` parts.
 
-    Memory is taken by sums, one for each account, currency and hour: more parts take less and scan again.
-    Raises StoreUnavailable when the fence can't be had.
+    Memory is taken by sums, one for each account, currency and hour: more parts take less and scan
+    again. Raises StoreUnavailable when the fence can't be had.
     """
     noted = await parts.book.listed()
     catch_up = CatchUp(parts.stream, parts.clock, noted, keep=True)
@@ -133,7 +135,9 @@ def _inserted_ids(catch_up: CatchUp) -> set[str]:
 async def _finish_reads(
     parts: RecountParts, leases: Mapping[str, Lease], catch_up: CatchUp
 ) -> None:
-    """Applies the rest of reads that were applied in part, so that each checkpoint is one sequence."""
+    """Applies the rest of reads that were applied in part, so that each checkpoint is one
+    sequence.
+    """
     reads = StreamReads(parts.stream, parts.clock)
     for lease in leases.values():
         caught = catch_up.shards.get(lease.shard_id)
@@ -280,9 +284,10 @@ class _Repair:
     async def _put_right(self, account: str, currency: str, expected: Expected | None) -> bool:
         """Reads the history again, and writes it as it should be, with what was put aside of it.
 
-        The scan may have shown it as it was a moment ago. False when it changed between the two: a fold
-        that was under way may still land. That the fence still stood after the reading, and the guard of
-        the head's revision, make sure that nothing is put back to where it was before other entries.
+        The scan may have shown it as it was a moment ago. False when it changed between the two: a
+        fold that was under way may still land. That the fence still stood after the reading, and
+        the guard of the head's revision, make sure that nothing is put back to where it was before
+        other entries.
         """
         head, months = await self._read(account, currency)
         if await self._parts.book.lost(self._leases.values()):
@@ -326,7 +331,9 @@ class _Repair:
         return isinstance(await self._parts.table.transact(writes, token), Transacted)
 
     def _without(self, sequence: str, key: Key) -> tuple[Aside, Write]:
-        """What was put aside, less the sums for the history at `key`, and the write that leaves it so."""
+        """What was put aside, less the sums for the history at `key`, and the write that leaves it
+        so.
+        """
         aside = self._kept[sequence]
         guards: tuple[Guard, ...] = (Is("b", aside.put().item["b"]),)
         left = [each for each in aside.body["deltas"] if (each[0], each[1]) != (key.pk, key.sk)]

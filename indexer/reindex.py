@@ -1,14 +1,16 @@
 """Rebuilds the search indices from the entries, beside the live ones, under load.
 
-    note the checkpoints F ─► fresh indices ─► load every entry and account ─► follow the stream from F
-      ─► merge segments ─► follow again ─► fence at L, follow up to L ─► swap all aliases in one call ─► let go
+    note checkpoints F ─► fresh indices ─► load every entry and account ─► follow from F
+      ─► merge segments ─► follow again ─► fence at L, follow up to L ─► swap all aliases at once
 
-Lists are served from the live indices all the while. Versions make it harmless that the load and the stream
-bring the same thing twice. The fence holds the projector for the moment in which the aliases change, so each
-record is either in the fresh indices before they go live or followed into them afterwards. Dying anywhere
-leaves the live indices as they were (or the fresh ones, complete); the next run clears away what was begun.
+Lists are served from the live indices all the while. Versions make it harmless that the load and
+the stream bring the same thing twice. The fence holds the projector for the moment in which the
+aliases change, so each record is either in the fresh indices before they go live or followed into
+them afterwards. Dying anywhere leaves the live indices as they were (or the fresh ones, complete);
+the next run clears away what was begun.
 
-One ledger alone is brought up to date in place. The command is rebuild.py; balance histories: recount.py.
+One ledger alone is brought up to date in place. The command is rebuild.py; balance histories:
+recount.py.
 """
 
 import asyncio
@@ -57,7 +59,9 @@ class SearchParts:
 
 # --- Loading --------------------------------------------------------------------------------------
 def things_of(items: Sequence[Item], ledger_id: str | None) -> list[LedgerEntry | LedgerAccount]:
-    """The entries and accounts among `items`, of one ledger or of all. What can't be read is left out."""
+    """The entries and accounts among `items`, of one ledger or of all. What can't be read is left
+    out.
+    """
     things: list[LedgerEntry | LedgerAccount] = []
     for item in items:
         kind = str(item["pk"])[:2]
@@ -114,7 +118,9 @@ class Loader:
             await self.load(things_of(page, ledger_id))
 
     async def follow(self, catch_up: CatchUp) -> int:
-        """Applies what the stream has told since the last call; gives how many changes that were."""
+        """Applies what the stream has told since the last call; gives how many changes that
+        were.
+        """
         count = 0
         async for changes in catch_up.to_tip():
             count += len(changes)
@@ -178,7 +184,9 @@ async def _follow_through(loader: Loader, catch_up: CatchUp, leases: Mapping[str
 
 
 async def _rewind(parts: SearchParts, seen: LeaseSeen, catch_up: CatchUp) -> None:
-    """The fence did not hold for a shard: what its follower has brought to the old indices comes again."""
+    """The fence did not hold for a shard: what its follower has brought to the old indices comes
+    again.
+    """
     caught = catch_up.shards.get(seen.shard_id)
     place = Checkpoint("" if caught is None else caught.position)
     for _ in range(REWIND_ATTEMPTS_MAX):
@@ -190,7 +198,9 @@ async def _rewind(parts: SearchParts, seen: LeaseSeen, catch_up: CatchUp) -> Non
 
 # --- In place -------------------------------------------------------------------------------------
 async def reload_ledger(parts: SearchParts, ledger_id: str) -> None:
-    """Brings one ledger's documents up to date in the live indices, and removes those of nothing."""
+    """Brings one ledger's documents up to date in the live indices, and removes those of
+    nothing.
+    """
     loader = Loader(parts, None)
     standing: set[tuple[Kind, str]] = set()
     async for page in pages(parts.table, TableName.LEDGER):
@@ -223,8 +233,9 @@ async def _stands(parts: SearchParts, kind: Kind, stored: StoredDocument) -> boo
 async def heal_search(parts: SearchParts, lost: Sequence[str]) -> None:
     """Brings the live indices up to date after the stream forgot records that were never applied.
 
-    Whatever was lost stands in the table; so everything is loaded again, and the shards are followed from
-    the oldest record that the stream still keeps. The checkpoints move only when the load is done.
+    Whatever was lost stands in the table; so everything is loaded again, and the shards are
+    followed from the oldest record that the stream still keeps. The checkpoints move only when the
+    load is done.
     """
     async with fence_of(parts.stream, parts.book, lost) as leases:
         listed = {shard.id for shard in await parts.stream.shards()}

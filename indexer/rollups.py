@@ -1,25 +1,27 @@
 """RollupWriter: what a read adds to the balance histories, each sum exactly once.
 
-Sums can't be added twice, so they and the checkpoint that says "added" are written in one batch, guarded by
-the checkpoint as it was. A read of many records rarely fits one batch (100 items), so it is applied in steps:
+Sums can't be added twice, so they and the checkpoint that says "added" are written in one batch,
+guarded by the checkpoint as it was. A read of many records rarely fits one batch (100 items), so it
+is applied in steps:
 
     checkpoint   s=10                            nothing of (10, 20] is added
     step 1       s=10 u=20 k=<last key of 1>     items up to that key are added
     step 2       s=10 u=20 k=<last key of 2>
     last step    s=20                            all of them are
 
-The first step thereby promises the range of records that is summed, and every later process keeps it: after
-a crash the new owner reads exactly (s, u] again, gets the same sums, sorts them by key as before, and goes
-on after `k`. Each item is written once a read, however many of its entries touch it; splitting the read by
-records instead would write a shared ancestor once a step.
+The first step thereby promises the range of records that is summed, and every later process keeps
+it: after a crash the new owner reads exactly (s, u] again, gets the same sums, sorts them by key as
+before, and goes on after `k`. Each item is written once a read, however many of its entries touch
+it; splitting the read by records instead would write a shared ancestor once a step.
 
-Why it is exact: a step is all or nothing; its guard lets it happen only from the state before it, and only
-under our epoch; the sums are a pure function of the records, which don't change, and of the ledgers' UTC
-offsets, which don't either. A step whose answer is lost is looked up in the checkpoint.
+Why it is exact: a step is all or nothing; its guard lets it happen only from the state before it,
+and only under our epoch; the sums are a pure function of the records, which don't change, and of
+the ledgers' UTC offsets, which don't either. A step whose answer is lost is looked up in the
+checkpoint.
 
-What the histories can't take is put aside in the step's own batch (see quarantine.py), so the shard goes on
-and nothing is lost. Numbers can't leave DynamoDB's 38 digits (see history.py). An eventual balance that
-leaves Int96 can't be refused any more: it is stored exactly, and `verify` tells it.
+What the histories can't take is put aside in the step's own batch (see quarantine.py), so the shard
+goes on and nothing is lost. Numbers can't leave DynamoDB's 38 digits (see history.py). An eventual
+balance that leaves Int96 can't be refused any more: it is stored exactly, and `verify` tells it.
 """
 
 import asyncio
@@ -69,12 +71,14 @@ class RollupWriter:
     ) -> None:
         """Adds `updates`, keeps `asides`, and moves the checkpoint to `upto`.
 
-        They must be what all records after the checkpoint's sequence up to `upto` come to; if a read is
-        in progress, `upto` must be its end. Raises LeaseLost, StoreUnavailable or StoreTimeout; applying
-        the same again, by whoever holds the lease then, goes on where this stopped.
+        They must be what all records after the checkpoint's sequence up to `upto` come to; if a
+        read is in progress, `upto` must be its end. Raises LeaseLost, StoreUnavailable or
+        StoreTimeout; applying the same again, by whoever holds the lease then, goes on where this
+        stopped.
         """
         start = lease.checkpoint
-        assert upto and not start.finished
+        assert upto
+        assert not start.finished
         assert not start.in_progress or start.upto == upto
         left = [step for step in in_order(updates, asides) if step[0] > start.after_key]
         room = ROLLUP_ITEMS_MAX
@@ -98,7 +102,9 @@ class RollupWriter:
         return deltas_aside(upto, [update], reason, self._clock.now_ms()).put()
 
     async def _step(self, lease: Lease, target: Checkpoint, writes: list[Write]) -> str:
-        """One batch. Empty when it was written, otherwise why some of its items can't take their sums."""
+        """One batch. Empty when it was written, otherwise why some of its items can't take their
+        sums.
+        """
         for attempt in range(STEP_ATTEMPTS_MAX):
             if attempt:
                 await asyncio.sleep(STORE_BACKOFF_MS * attempt / 1_000)
@@ -108,7 +114,7 @@ class RollupWriter:
                 )
             except StoreRefused as refused:
                 if all(isinstance(write, Put) for write in writes):
-                    raise  # the checkpoint, or what is put aside, is refused: our mistake, told and retried
+                    raise  # the checkpoint or an aside is refused: our mistake, told and retried
                 return str(refused)
             except StoreTimeout:
                 answer = None

@@ -68,7 +68,8 @@ class Roster:
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
 
-    # --- Life ---------------------------------------------------------------------------------------
+    # --- Life
+    # ---------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Follows until `stop`. Whatever fails is told and tried again at the next look."""
         try:
@@ -131,7 +132,8 @@ class Roster:
         except TwofoldError as error:  # then it runs out by itself
             LOG.warning(ROSTER_FAILED, projector=lease.projector, error=error)
 
-    # --- One look -----------------------------------------------------------------------------------
+    # --- One look
+    # -----------------------------------------------------------------------------------
     async def look(self) -> None:
         """One round: notice, renew, take, start."""
         graph = ShardGraph(await self._stream.shards())

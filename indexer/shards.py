@@ -4,9 +4,9 @@
                                    └──► E
     C ──────────────────────────────────►        another lineage
 
-Records of one item stand in one lineage, in order, so a child is read after its parent is read to the
-end. A stream forgets a closed shard a day after its last record: a parent that isn't listed any more is
-finished if our checkpoint says so, and lost if it doesn't.
+Records of one item stand in one lineage, in order, so a child is read after its parent is read to
+the end. A stream forgets a closed shard a day after its last record: a parent that isn't listed any
+more is finished if our checkpoint says so, and lost if it doesn't.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,9 +32,8 @@ class ShardGraph:
         for shard in self._shards.values():
             if finished.get(shard.id, False):
                 continue
-            if shard.parent_id is None or shard.parent_id not in self._shards:
-                ready.append(shard)
-            elif finished.get(shard.parent_id, False):
+            parent = shard.parent_id
+            if parent is None or parent not in self._shards or finished.get(parent, False):
                 ready.append(shard)
         return ready
 
@@ -49,8 +48,9 @@ class ShardGraph:
     def lost(self, finished: Mapping[str, bool]) -> list[str]:
         """Shards of which records went by unread: the projection must be rebuilt from the table.
 
-        A shard with a checkpoint is gone before it was finished; or a listed shard follows a parent that
-        is neither listed nor known. A projector without any checkpoint has lost nothing: it begins.
+        A shard with a checkpoint is gone before it was finished; or a listed shard follows a parent
+        that is neither listed nor known. A projector without any checkpoint has lost nothing: it
+        begins.
         """
         if not finished:
             return []

@@ -1,11 +1,13 @@
-"""Reads every entry, recomputes everything that is derived from it, and prints what differs: nothing.
+"""Reads every entry, recomputes everything that is derived from it, and prints what differs:
+nothing.
 
     python -m indexer.verify [--ledger IK] [--workspace W] [--wait SECONDS]
 
-Held against the entries: each entry itself (balance, id, chain), strong balances, balance histories with
-their months and hours, strong lists, accounts, and every document of the search indices. Exits 1 on any
-difference. It reads without a lock: while entries are being posted, what is under way shows as a difference,
-so let the load end first; `--wait` gives the indexer that long to catch up, and differences to vanish.
+Held against the entries: each entry itself (balance, id, chain), strong balances, balance histories
+with their months and hours, strong lists, accounts, and every document of the search indices. Exits
+1 on any difference. It reads without a lock: while entries are being posted, what is under way
+shows as a difference, so let the load end first; `--wait` gives the indexer that long to catch up,
+and differences to vanish.
 """
 
 import argparse
@@ -113,7 +115,9 @@ class Verification:
 
 
 def _ledger_of(item: Item) -> str | None:
-    """Id of the ledger of an entry's item, without reading the whole entry; None when it can't be told."""
+    """Id of the ledger of an entry's item, without reading the whole entry; None when it can't be
+    told.
+    """
     body = item.get("b")
     if not isinstance(body, str):
         return None
@@ -148,9 +152,13 @@ async def verify(
     wait_s: float = 0,
     tell: Callable[[str], None] = say,
 ) -> tuple[int, list[Finding]]:
-    """Entries read, and findings. Waits up to `wait_s` for the indexer, and for findings to vanish."""
+    """Entries read, and findings. Waits up to `wait_s` for the indexer, and for findings to
+    vanish.
+    """
     until_ms = engines.clock.monotonic_ms() + wait_s * 1_000
-    while engines.clock.monotonic_ms() < until_ms and not await is_caught_up(engines):
+    while engines.clock.monotonic_ms() < until_ms:
+        if await is_caught_up(engines):
+            break
         await asyncio.sleep(SETTLE_POLL_MS / 1_000)
     while True:
         run = Verification(engines, only, tell)

@@ -1,7 +1,8 @@
 """PURE: changes -> what they add to the balance histories.
 
-An entry counts once, when it is inserted. Its lines never change afterwards: an update of tags or groups
-moves nothing, and a reversal is an entry of its own with the opposite lines. Entries are never removed.
+An entry counts once, when it is inserted. Its lines never change afterwards: an update of tags or
+groups moves nothing, and a reversal is an entry of its own with the opposite lines. Entries are
+never removed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,8 +26,9 @@ def counted_entry(change: StreamChange) -> LedgerEntry | None:
 def project_rollups(entries: Iterable[LedgerEntry], utc_offsets: Mapping[str, int]) -> list[Update]:
     """One update for each history that the lines of `entries` touch, in the order of their keys.
 
-    `utc_offsets` holds the minutes of every entry's ledger, by its id. The sums of all entries go into
-    one update, so an account that many of them touch costs no more than one that a single entry does.
+    `utc_offsets` holds the minutes of every entry's ledger, by its id. The sums of all entries go
+    into one update, so an account that many of them touch costs no more than one that a single
+    entry does.
     """
     by_ledger: dict[str, list[LedgerEntry]] = {}
     for entry in entries:

@@ -1,7 +1,7 @@
 """PURE: a change -> what has to be written to the search indices.
 
-Documents carry their thing's revision as version, so a change that is projected twice, or after a later
-one, changes nothing.
+Documents carry their thing's revision as version, so a change that is projected twice, or after a
+later one, changes nothing.
 """
 
 from indexer.records import Change, ChangeKind
@@ -49,6 +49,8 @@ def _account_operations(change: Change) -> list[Operation]:
 
 
 def thing_operations(thing: LedgerEntry | LedgerAccount) -> list[Operation]:
-    """All operations that bring the indices to `thing` as it stands now: for a load from the table."""
+    """All operations that bring the indices to `thing` as it stands now: for a load from the
+    table.
+    """
     kind: ChangeKind = "entry" if isinstance(thing, LedgerEntry) else "account"
     return project_documents(Change(kind, "", 0, None, thing, inserted=True))

@@ -1,7 +1,8 @@
 """PURE: what the stored things must come to, recomputed from the entries, and where they differ.
 
-`verify` and the auditors of the tests feed these with what they have read. Nothing here is shared with the
-code that is audited: sums are taken line by line, hours by their own arithmetic, chains by walking them.
+`verify` and the auditors of the tests feed these with what they have read. Nothing here is shared
+with the code that is audited: sums are taken line by line, hours by their own arithmetic, chains by
+walking them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +23,9 @@ _MASK = (1 << 128) - 1
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference: the invariant that it breaks, what it is about, and what was expected and found."""
+    """One difference: the invariant that it breaks, what it is about, and what was expected and
+    found.
+    """
 
     invariant: str
     subject: str
@@ -57,7 +60,9 @@ class Fingerprint:
 
 # --- One entry ------------------------------------------------------------------------------------
 def audit_entry(entry: LedgerEntry) -> list[Finding]:
-    """I1 it balances per currency; I2 its id is that of its place in its ik's chain; amounts are Int96."""
+    """I1 it balances per currency; I2 its id is that of its place in its ik's chain; amounts are
+    Int96.
+    """
     findings = []
     sums: dict[str, int] = {}
     for line in entry.lines:
@@ -137,7 +142,9 @@ class Expected:
         return Sums(own, sum(held.child for held in self.hours.values()))
 
     def beyond_int96(self) -> bool:
-        """Whether a balance has left the range of an amount: an eventual one can't be refused that."""
+        """Whether a balance has left the range of an amount: an eventual one can't be refused
+        that.
+        """
         sums = self.sums()
         return not (in_int96(sums.own) and in_int96(sums.child) and in_int96(sums.total))
 
@@ -151,7 +158,9 @@ class Expected:
 
 
 class Tally:
-    """Sums of lines, by (account id, currency), of the `part`-th of `of_parts` parts of all accounts."""
+    """Sums of lines, by (account id, currency), of the `part`-th of `of_parts` parts of all
+    accounts.
+    """
 
     def __init__(self, part: int = 0, of_parts: int = 1) -> None:
         assert 0 <= part < of_parts

@@ -1,23 +1,25 @@
 """Balance history: the attribute names of its items, how lines move them, how they are read.
 
-One account in one currency has a *head* item and, once it has been active for long, *month* items. Months
-and hours are the ledger's own (periods.local_bucket). `own` counts the account's lines, `child` those of
-all its descendants.
+One account in one currency has a *head* item and, once it has been active for long, *month* items.
+Months and hours are the ledger's own (periods.local_bucket). `own` counts the account's lines,
+`child` those of all its descendants.
 
-    head    o own total     m<yyyymm> own of a month     h<yyyymm>.<hour> own of an hour     f<yyyymm> folds
-            c child total   n<yyyymm> child of a month   j<yyyymm>.<hour> child of an hour   r revision
-    month                                                h<hour>, j<hour>                    f folds
+    head    o own total     m<yyyymm> own, month     h<yyyymm>.<hour> own, hour     f<yyyymm> folds
+            c child total   n<yyyymm> child, month   j<yyyymm>.<hour> child, hour   r revision
+    month                                            h<hour>, j<hour>               f folds
 
-A line touches the head alone: one item to write for each account that an entry moves, where a head and a
-month item would be two. Hours are *folded* into their month's item now and then, so the head stays small
-(one write unit) however long the history. An hour is what head and month item hold together, and what is
-latest, or ends with a month, needs the head alone: any moment takes at most two items.
+A line touches the head alone: one item to write for each account that an entry moves, where a head
+and a month item would be two. Hours are *folded* into their month's item now and then, so the head
+stays small (one write unit) however long the history. An hour is what head and month item hold
+together, and what is latest, or ends with a month, needs the head alone: any moment takes at most
+two items.
 
-A fold moves hours between two items that a reader fetches one after the other. Both count their folds, so
-a pair that was read from both sides of one shows it (`is_torn`) and is read again.
+A fold moves hours between two items that a reader fetches one after the other. Both count their
+folds, so a pair that was read from both sides of one shows it (`is_torn`) and is read again.
 
-Numbers of DynamoDB have 38 digits. An Int96 has up to 37, so a hundred of them could leave that: what is
-beyond 10^30 goes to an attribute with the upper-case name (`O`, `M202501`, …) that counts in 10^30s.
+Numbers of DynamoDB have 38 digits. An Int96 has up to 37, so a hundred of them could leave that:
+what is beyond 10^30 goes to an attribute with the upper-case name (`O`, `M202501`, …) that counts
+in 10^30s.
 """
 
 from collections.abc import Mapping
@@ -77,7 +79,8 @@ def balance_at(
 ) -> Sums:
     """The balance of all lines up to the end of `moment`; None: the latest.
 
-    `month_item` is the one of `month_item_needed(moment)`, not torn; None when it isn't needed or absent.
+    `month_item` is the one of `month_item_needed(moment)`, not torn; None when it isn't needed or
+    absent.
     """
     if head is None or moment is None:
         return latest(head)
@@ -98,7 +101,8 @@ def change_in(
     buckets = period.buckets() if isinstance(period, Period) else period
     if buckets.first_hour is None:
         return _months(head, buckets.first_month, buckets.last_month)
-    assert buckets.first_month == buckets.last_month and buckets.last_hour is not None
+    assert buckets.first_month == buckets.last_month
+    assert buckets.last_hour is not None
     return _hours(head, month_item, buckets.first_month, buckets.first_hour, buckets.last_hour)
 
 
@@ -190,7 +194,9 @@ def months_of_head(head: Attributes | None) -> dict[int, Sums]:
 
 # --- Writing --------------------------------------------------------------------------------------
 def head_adds(delta: HistoryDelta) -> dict[str, int]:
-    """What `delta` adds to the attributes of a head. Never empty: the revision counts every change."""
+    """What `delta` adds to the attributes of a head. Never empty: the revision counts every
+    change.
+    """
     adds: dict[str, int] = {"r": 1}
     _add(adds, "o", delta.own)
     _add(adds, "c", delta.child)
@@ -264,8 +270,9 @@ def rebuilt(
 ) -> tuple[dict[str, str | int | bytes], dict[int, dict[str, str | int | bytes]], bool]:
     """Head and months' items, without their keys, that hold `hours`, in place of those that stand.
 
-    Only months that differ are put right, at most `months_max` of them; True when others are left for
-    another turn. Counts of folds and the revision go on, so a reader between two items sees them as torn.
+    Only months that differ are put right, at most `months_max` of them; True when others are left
+    for another turn. Counts of folds and the revision go on, so a reader between two items sees
+    them as torn.
     """
     old = head or _NONE
     held = hours_by_month(old, months)

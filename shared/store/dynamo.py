@@ -295,13 +295,14 @@ class DynamoTable:
             "Segment": segment,
             "TotalSegments": segments,
             "Limit": limit,
+            "ConsistentRead": True,
         }
         if after is not None:
             body["ExclusiveStartKey"] = {"pk": {"S": after[0]}, "sk": {"S": after[1]}}
         answer = await self._read("Scan", body)
         page = _page(answer)
         if self._metrics is not None:
-            self._count("Scan", answer, units.page_read_units(page.items, consistent=False))
+            self._count("Scan", answer, units.page_read_units(page.items, consistent=True))
         return page
 
     async def write(self, write: Write) -> Written | GuardFailed:

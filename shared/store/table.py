@@ -222,7 +222,10 @@ class Table(Protocol):
         segments: int = 1,
         limit: int = 1_000,
     ) -> QueryPage:
-        """One Scan page of a segment, in no order that means anything."""
+        """One Scan page of a segment, in no order that means anything; strongly consistent.
+
+        What was written before the page was asked for is on it: a rebuild rests on that.
+        """
         ...
 
     async def write(self, write: Write) -> Written | GuardFailed:

@@ -1,13 +1,13 @@
 """The auditors of I1 to I10, over what a test has collected from the twins or the engines.
 
-    I1  each entry balances per currency                 I6  history months and hours = lines in them
-    I2  one (ledger, ik), position is one entry          I7  the indices hold exactly the entries
-    I3  entry and strong deltas appear together          I8  no checkpoint passes an unapplied change
-    I4  balance = sum of its lines                       I9  a page walk is complete, without repeats
-    I5  childBalance = sum over descendants              I10 a rejected command left no trace
+    I1  each entry balances per currency          I6  history months and hours = lines in them
+    I2  one (ledger, ik, position), one entry     I7  the indices hold exactly the entries
+    I3  entry and strong deltas come together     I8  no checkpoint passes an unapplied change
+    I4  balance = sum of its lines                I9  a page walk is complete, without repeats
+    I5  childBalance = sum over descendants       I10 a rejected command left no trace
 
-I1 to I7 are `shared.audit`, which `verify` runs on the engines; the others need what only a test knows.
-Each function gives findings, none when all is well.
+I1 to I7 are `shared.audit`, which `verify` runs on the engines; the others need what only a test
+knows. Each function gives findings, none when all is well.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,9 @@ from shared.testing.memory import MemoryTable
 
 @dataclass(slots=True)
 class Collected:
-    """Everything that stands, at one moment. `documents` are those of the live indices, by ledger."""
+    """Everything that stands, at one moment. `documents` are those of the live indices, by
+    ledger.
+    """
 
     ledger_items: list[Item]
     balances_items: list[Item]
@@ -114,7 +116,8 @@ def audit_checkpoints(
 ) -> list[Finding]:
     """I8 each shard's checkpoint stands behind nothing unapplied.
 
-    By shard: the checkpoint's sequence, the sequences that were applied, those that the stream told.
+    By shard: the checkpoint's sequence, the sequences that were applied, those that the stream
+    told.
     """
     findings = []
     for shard, sequence in positions.items():
@@ -146,7 +149,7 @@ def audit_traces(collected: Collected, rejected: Iterable[tuple[str, str]]) -> l
     for item in (*collected.ledger_items, *collected.balances_items):
         for name, ik in names.items():
             if name in str(item["pk"]) or name in str(item["sk"]):
-                detail = f"{str(item['pk'])} {str(item['sk'])} stands"
+                detail = f"{item['pk']!s} {item['sk']!s} stands"
                 findings.append(Finding("I10", f"rejected ik {ik}", detail))
     return findings
 
@@ -154,7 +157,9 @@ def audit_traces(collected: Collected, rejected: Iterable[tuple[str, str]]) -> l
 def audit_outcomes(
     collected: Collected, answered: Mapping[tuple[str, str], Sequence[LedgerEntry]]
 ) -> list[Finding]:
-    """I2 for each (ledger id, ik): every answer gave the entry that stands (no duplicate, no divergence)."""
+    """I2 for each (ledger id, ik): every answer gave the entry that stands (no duplicate, no
+    divergence).
+    """
     standing = {entry.id: entry for entry in collected.entries()}
     findings = []
     for (ledger_id, ik), answers in answered.items():

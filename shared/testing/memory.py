@@ -309,10 +309,10 @@ class MemoryTable:
         assert limit >= 1
         assert 0 <= segment < segments
         await asyncio.sleep(0)
-        page = self._page(table, self._segment(table, after, segment, segments), limit, False)
+        page = self._page(table, self._segment(table, after, segment, segments), limit, True)
         if self._metrics is not None:
             self._metrics.called("Scan", "ok", 0, 0)
-            self._metrics.consumed("Scan", units.page_read_units(page.items, consistent=False))
+            self._metrics.consumed("Scan", units.page_read_units(page.items, consistent=True))
         return page
 
     def _segment(

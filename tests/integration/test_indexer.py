@@ -1,4 +1,6 @@
-"""The indexer as processes on a real DynamoDB and Elasticsearch: follows, dies, is rebuilt, is verified."""
+"""The indexer as processes on a real DynamoDB and Elasticsearch: follows, dies, is rebuilt, is
+verified.
+"""
 
 import asyncio
 import os

@@ -1,4 +1,6 @@
-"""Laws of the projections: order of shards and repetition don't matter, buckets add up to balances."""
+"""Laws of the projections: order of shards and repetition don't matter, buckets add up to
+balances.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -160,7 +162,9 @@ def documents_of(index: MemoryIndex, ledger_id: str):
 
 @given(ENTRIES, st.data())
 def test_documents_do_not_depend_on_order_or_repetition(asked, data):
-    """Shards interleave as they like; only changes of one entry keep their order, and even that isn't needed."""
+    """Shards interleave as they like; only changes of one entry keep their order, and even that
+    isn't needed.
+    """
     entries = entries_of(asked)
     changes = []
     for one in entries:

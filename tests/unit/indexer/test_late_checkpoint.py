@@ -1,4 +1,6 @@
-"""A checkpoint whose write arrives after it was given up: the shard goes on from where it landed."""
+"""A checkpoint whose write arrives after it was given up: the shard goes on from where it
+landed.
+"""
 
 import pytest
 

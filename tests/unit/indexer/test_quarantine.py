@@ -1,4 +1,6 @@
-"""What can't be applied is kept with its reason, counted, and applied later; its neighbours never wait."""
+"""What can't be applied is kept with its reason, counted, and applied later; its neighbours never
+wait.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -145,7 +147,9 @@ def test_a_refused_document_is_put_aside_and_the_others_are_indexed():
 
 
 def test_sums_put_aside_are_counted_once_when_the_histories_are_recounted():
-    """An item that is full: its sums go aside, a recount puts the history right and takes them back."""
+    """An item that is full: its sums go aside, a recount puts the history right and takes them
+    back.
+    """
 
     async def main(world: World):
         process = world.start()

@@ -76,7 +76,8 @@ async def harm(world: World) -> None:
     await world.table.write(Update(month, add={"h3": 4, "f": 1}))
 
 
-# --- Balance histories ------------------------------------------------------------------------------
+# --- Balance histories
+# ------------------------------------------------------------------------------
 def test_a_recount_of_sound_histories_writes_nothing():
     async def main(world: World):
         process = world.start()
@@ -207,7 +208,8 @@ def test_a_recount_that_dies_half_way_leaves_nothing_wrong_that_was_right():
     assert not died[-1]
 
 
-# --- Search indices ---------------------------------------------------------------------------------
+# --- Search indices
+# ---------------------------------------------------------------------------------
 async def rebuild(world: World, engines: Engines | None = None):
     return await rebuild_search(search_parts(engines or world.bare, "rebuild", quiet))
 
@@ -305,7 +307,8 @@ def test_one_ledgers_documents_are_brought_up_to_date_in_place():
     simulated(main)
 
 
-# --- What the stream forgot -------------------------------------------------------------------------
+# --- What the stream forgot
+# -------------------------------------------------------------------------
 async def trimmed_world(world: World, *, gone: bool) -> Process:
     """Entries that were never applied, and that the stream no longer tells."""
     process = world.start()
@@ -360,7 +363,8 @@ def test_a_first_start_on_a_stream_that_forgot_its_beginning_is_no_loss():
     simulated(main)
 
 
-# --- Verify -----------------------------------------------------------------------------------------
+# --- Verify
+# -----------------------------------------------------------------------------------------
 def test_verify_finds_nothing_on_a_sound_ledger_and_names_every_harm():
     async def main(world: World):
         process = world.start()

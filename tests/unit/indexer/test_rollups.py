@@ -22,7 +22,9 @@ from shared.testing.memory import MemoryTable
 
 
 class Steps:
-    """A table whose batches go through a script: `None` writes, `lost` writes and loses the answer."""
+    """A table whose batches go through a script: `None` writes, `lost` writes and loses the
+    answer.
+    """
 
     def __init__(self, table: MemoryTable) -> None:
         self.table = table
