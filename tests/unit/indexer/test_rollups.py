@@ -104,9 +104,9 @@ async def test_a_read_that_adds_nothing_moves_the_checkpoint(bench):
 
 async def test_more_goes_in_steps_and_writes_each_item_once(bench):
     lease = await bench.lease()
-    await bench.writer.apply(lease, "9", updates(250), [])
-    assert bench.table.sizes == [100, 100, 53]
-    assert bench.sums() == [1] * 250
+    await bench.writer.apply(lease, "9", updates(2 * ROLLUP_ITEMS_MAX + 7), [])
+    assert bench.table.sizes == [ROLLUP_ITEMS_MAX + 1, ROLLUP_ITEMS_MAX + 1, 8]
+    assert bench.sums() == [1] * (2 * ROLLUP_ITEMS_MAX + 7)
     assert await bench.checkpoint() == Checkpoint("9")
 
 
