@@ -4,7 +4,8 @@
     eventual, at a month/year   history head                     one item
     eventual, at a day/hour     history head, the month's hours  two items, whatever the history
     change in a period          the same                         one or two items
-    strong                      own or total running sum         one item
+    strong                      own or total running sum (the    one item
+                                child's is beside the total's)
     plural forms                the same for each currency       where the Schema says which; else
                                                                  one Query, and the months' hours
 
@@ -39,7 +40,7 @@ from shared.limits import (
     TORN_READS_MAX,
 )
 from shared.store import keys
-from shared.store.items import strong_balance
+from shared.store.items import strong_balance, strong_child
 from shared.store.table import Item, Key
 
 Scope = Literal["own", "child", "total"]
@@ -52,7 +53,7 @@ _SETTING = {
     "total": "totalBalanceUpdates",
 }
 _HEADS = "H#"
-_STRONG_PREFIX = {"own": "S#", "total": "T#"}
+_STRONG_PREFIX = {"own": "S#", "child": "T#", "total": "T#"}
 _SCOPE_ATTRIBUTES = {"own": ("o", "O"), "child": ("c", "C"), "total": ("o", "O", "c", "C")}
 
 
@@ -147,7 +148,9 @@ class BalanceReader:
         )
         if is_strong:
             found = await self._strong_items(scope, account)
-            amounts = [CurrencyAmount(strong_balance(each), _currency_of(each)) for each in found]
+            amounts = [
+                CurrencyAmount(_of_strong(each, scope), _currency_of(each)) for each in found
+            ]
         else:
             amounts = await self._amounts(scope, account, at)
         return page_of_all(digest, page, [(amount.currency, amount) for amount in amounts])
@@ -187,16 +190,18 @@ class BalanceReader:
         return [head for head in found if head is not None]
 
     async def _strong_items(self, scope: Scope, account: Account) -> list[Item]:
-        """The account's strong balances, by currency."""
+        """The account's strong balances, by currency, where the scope has a line."""
         context = self._context
         possible = await self._possible_currencies(scope, await self._known(account))
         if possible is None:
             prefix = _STRONG_PREFIX[scope]
-            return await context.partition(keys.balances_of(account.id), prefix, consistent=True)
+            pk = keys.balances_of(account.id)
+            items = await context.partition(pk, prefix, consistent=True)
+            return [item for item in items if _counts_in(scope, item)]
         key_of = keys.strong_own if scope == "own" else keys.strong_total
         loading = [context.items.load(key_of(account.id, each)) for each in sorted(possible)]
         found = [await each for each in loading]
-        return [item for item in found if item is not None]
+        return [item for item in found if item is not None and _counts_in(scope, item)]
 
     async def _month_items(
         self, account_id: str, heads: Sequence[Item], span: Span
@@ -279,8 +284,6 @@ class BalanceReader:
                 f"consistencyConfig.{_SETTING[scope]} is eventual."
             )
             raise RejectionError(reject("invalid_consistency_mode", detail=detail))
-        if scope == "child":
-            raise RejectionError(reject("not_implemented", what="A strong childBalance"))
         return True
 
     async def _keeps_strong(self, scope: Scope, account: Account) -> bool:
@@ -340,7 +343,7 @@ class BalanceReader:
     # --- Items ------------------------------------------------------------------------------------
     async def _strong(self, scope: Scope, account_id: str, currency: str) -> int:
         key_of = keys.strong_own if scope == "own" else keys.strong_total
-        return strong_balance(await self._context.items.load(key_of(account_id, currency)))
+        return _of_strong(await self._context.items.load(key_of(account_id, currency)), scope)
 
     async def _history(
         self, account_id: str, currency: str, span: Span
@@ -384,6 +387,16 @@ def _of_scope(sums: history.Sums, scope: Scope) -> int:
     if scope == "own":
         return sums.own
     return sums.child if scope == "child" else sums.own + sums.child
+
+
+def _of_strong(item: Item | None, scope: Scope) -> int:
+    """An own or a total balance, or the part of a total that lies below the account: one item."""
+    return strong_child(item) if scope == "child" else strong_balance(item)
+
+
+def _counts_in(scope: Scope, item: Item) -> bool:
+    """Whether any line of the scope was ever counted in a strong balance's item."""
+    return scope != "child" or "c" in item
 
 
 def _has_lines(scope: Scope, head: Item) -> bool:

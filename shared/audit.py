@@ -32,7 +32,13 @@ from shared.ledger.schemas import Schema
 from shared.search.documents import account_documents, entry_documents, group_documents
 from shared.search.index import Document, Kind, StoredDocument
 from shared.store import keys
-from shared.store.items import account_from_item, chain_head, entry_from_item, strong_balance
+from shared.store.items import (
+    account_from_item,
+    chain_head,
+    entry_from_item,
+    strong_balance,
+    strong_child,
+)
 from shared.store.table import Item
 
 # What parsing an item that is written wrong can raise.
@@ -202,6 +208,8 @@ class Auditor:
             elif kind in "ST":
                 scope = "own" if kind == "S" else "total"
                 self._strong[(account, rest, scope)] = strong_balance(item)
+                if scope == "total":
+                    self._strong[(account, rest, "child")] = strong_child(item)
         for currency in heads.keys() | months.keys():
             expected = self.tally.balances.get((account, currency))
             if expected is None and self._only is not None:
@@ -267,6 +275,7 @@ class Auditor:
             for scope, is_strong, due in (
                 ("own", strong.own_balance, sums.own),
                 ("total", strong.total_balance, sums.total),
+                ("child", strong.total_balance, sums.child),
             ):
                 found = self._strong.get((account, currency, scope))
                 if not is_strong and not (schemaless and found is not None):

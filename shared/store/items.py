@@ -7,7 +7,7 @@ JSON body.
     r  revision
     a  attempt: token of the batch that wrote an entry
     h  head: the newest position of an ik's reversal chain (on position 1)
-    v  a balance
+    v  a balance; c, C beside a total one the part of it below the account (C counts in 10^30s)
     c  currency of an account (`*` when multi): guarded, so that no two posts give an instance two
        currencies
 """
@@ -18,6 +18,7 @@ import orjson
 
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.history import LIMB
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion, Workspace
 from shared.ledger.records import entry_from_record, entry_record
 from shared.limits import ITEM_BYTES_MAX
@@ -235,6 +236,29 @@ def strong_balance(item: Item | None) -> int:
     balance = item.get("v", 0)
     assert isinstance(balance, int)
     return balance
+
+
+def strong_child(item: Item | None) -> int:
+    """What of a strong total balance lies below the account; 0 when there is no item."""
+    if item is None:
+        return 0
+    low, high = item.get("c", 0), item.get("C", 0)
+    assert isinstance(low, int)
+    assert isinstance(high, int)
+    return high * LIMB + low
+
+
+def strong_adds(amount: int, child: int) -> dict[str, int]:
+    """What moves a strong balance by `amount`, `child` of it on lines below the account.
+
+    The child part isn't guarded within Int96, so it is kept in two limbs, as histories are.
+    """
+    if not child:
+        return {"v": amount}
+    if -LIMB < child < LIMB:
+        return {"v": amount, "c": child}
+    high, low = divmod(child, LIMB)
+    return {"v": amount, "c": low, "C": high}
 
 
 def put(key: Key, item: Item) -> Put:

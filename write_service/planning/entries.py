@@ -283,6 +283,7 @@ def _planned_conditions(
 def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
     """What the lines add to strong balances: own ones, and total ones up to the root."""
     sums: dict[BalanceKey, int] = {}
+    below: dict[BalanceKey, int] = {}
     paths: dict[BalanceKey, str] = {}
     for draft in drafts:
         assert draft.amount is not None
@@ -295,10 +296,17 @@ def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
             key = BalanceKey(total_id, draft.currency, "total")
             sums[key] = sums.get(key, 0) + draft.amount
             paths[key] = path
+            if total_id != account.id:
+                below[key] = below.get(key, 0) + draft.amount
     for key, amount in sums.items():
         if not in_int96(amount):
             raise refused("amount_overflow", where=f"The sum of the lines on {paths[key]}")
-    return tuple([PlannedDelta(key, amount, paths[key]) for key, amount in sums.items()])
+    return tuple(
+        [
+            PlannedDelta(key, amount, paths[key], below.get(key, 0) if below else 0)
+            for key, amount in sums.items()
+        ]
+    )
 
 
 def _new_accounts(
