@@ -230,7 +230,8 @@ class BalanceReader:
         granules = expanded.granules
         self._context.count_nodes(len(granules))
         head, month_items = await self._histories(account.id, currency, granules)
-        amounts = _granule_changes(scope, head, month_items, granules)
+        changed = history.changes_in_each(head, month_items, granules)
+        amounts = [_of_scope(sums, scope) for sums in changed]
         if not changes:
             running = 0
             if head is not None:
@@ -409,25 +410,3 @@ def _currency_of(item: Item) -> str:
     currency = str(item["sk"]).partition("#")[2]
     assert currency_from_key(currency).key == currency
     return currency
-
-
-def _granule_changes(
-    scope: Scope,
-    head: Item | None,
-    month_items: Mapping[int, Item],
-    granules: Sequence[Period],
-) -> list[int]:
-    """What each granule changed. Hours are sorted out once, not once a granule."""
-    if granules[0].unit == "month":
-        return [_of_scope(history.change_in(head, None, granule), scope) for granule in granules]
-    hours = history.hours_by_month(head, month_items)
-    nothing = history.Sums(0, 0)
-    changes = []
-    for granule in granules:
-        buckets = granule.buckets()
-        assert buckets.first_hour is not None
-        assert buckets.last_hour is not None
-        within = range(buckets.first_hour, buckets.last_hour + 1)
-        sums = [hours.get((buckets.first_month, hour), nothing) for hour in within]
-        changes.append(sum(_of_scope(each, scope) for each in sums))
-    return changes
