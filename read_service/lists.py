@@ -29,14 +29,21 @@ from read_service.filters import (
     ledger_lines_filter,
     touching_account,
 )
-from read_service.lookups import Account, SchemaChoice, account_by_id, chart_node
+from read_service.lookups import (
+    Account,
+    SchemaChoice,
+    account_by_id,
+    chart_node,
+    known_account,
+    whole_account,
+)
 from read_service.walks import Hydrate, Partition, T, Walked, walk
 from shared.errors import RejectionError
 from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry, PlacedLine
 from shared.ledger.ledgers import Ledger, SchemaVersion
-from shared.ledger.rejections import Rejection
+from shared.ledger.rejections import Rejection, reject
 from shared.search.clauses import Clause, Not, Range, Term, matches
 from shared.search.documents import (
     HIDDEN,
@@ -256,6 +263,12 @@ async def account_lines(
     """LedgerAccount.lines."""
     account_id = account.id
     query = read_query(context, ACCOUNT_LINES, ledger, account_id, arguments)
+    if (arguments.get("filter") or {}).get("externalTxIds") is not None:
+        known = known_account(context, account) or await whole_account(context, account)
+        if known.linked is None:
+            detail = "it works on Linked Ledger Accounts only"
+            where = "filter.externalTxIds"
+            raise RejectionError(reject("invalid_filter", where=where, detail=detail))
     if await _keeps_strong_lines(context, account):
         return await _strong_lines(context, account_id, query)
     return await search_list(context, ACCOUNT_LINES, query, (ledger.id, account_id))
