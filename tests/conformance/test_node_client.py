@@ -11,29 +11,29 @@ from infra.conformance import RECONCILIATION, node_tests
 from loadtests.common.system import System
 from tests.conformance import node_client
 from tests.conformance.conftest import SCHEMA_FILE
+from tests.conformance.pending import pending
 
 pytestmark = pytest.mark.engines
 
 OPERATIONS = list(node_tests())
 SHIPPED_COUNT = 33
-PENDING = {
-    "updateLedgerEntry": "reversal not merged",
-    "reverseLedgerEntry": "reversal not merged",
-    "migrateLedgerEntry": "reversal not merged",
-    "listLedgerEntryGroupBalances": "groups not merged",
-    "getEntryDataMigrations": "migrations not merged",
-    "getEntriesToMigrateForLedgerEntryDataMigration": "migrations not merged",
-    "getAccountDataMigrations": "migrations not merged",
-    "getEntriesToMigrateForLedgerAccountDataMigration": "migrations not merged",
-    "createCustomCurrency": "accounts not merged",
-    "deleteLedger": "migrations not merged",
-    "deleteSchema": "migrations not merged",
+NEEDS = {
+    "updateLedgerEntry": "reversal",
+    "reverseLedgerEntry": "reversal",
+    "migrateLedgerEntry": "reversal",
+    "listLedgerEntryGroupBalances": "groups",
+    "getEntryDataMigrations": "migrations",
+    "getEntriesToMigrateForLedgerEntryDataMigration": "migrations",
+    "getAccountDataMigrations": "migrations",
+    "getEntriesToMigrateForLedgerAccountDataMigration": "migrations",
+    "createCustomCurrency": "accounts",
+    "deleteLedger": "migrations",
+    "deleteSchema": "migrations",
 }
 
 
 def marked(name: str) -> Any:
-    marks = [pytest.mark.xfail(strict=True, reason=PENDING[name])] if name in PENDING else []
-    return pytest.param(name, marks=marks)
+    return pytest.param(name, marks=[pending(NEEDS[name])] if name in NEEDS else [])
 
 
 @pytest.fixture(scope="module")
