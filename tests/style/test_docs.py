@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from infra.conformance import PAGE, render_conformance
 from infra.docs import ERRORS, render_errors
 
 ROOT = Path(__file__).parent.parent.parent
@@ -9,6 +10,10 @@ ROOT = Path(__file__).parent.parent.parent
 
 def test_the_table_of_errors_is_the_code_s():
     assert ERRORS.read_text() == render_errors(), "run python -m infra.docs"
+
+
+def test_the_page_of_conformance_is_what_the_tests_show():
+    assert PAGE.read_text() == render_conformance(), "run python -m infra.docs"
 
 
 def test_the_readme_is_short_and_shows_the_commands():
