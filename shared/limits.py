@@ -149,6 +149,19 @@ BULK_ATTEMPTS_MAX = 8
 # writer for so long that their slowest twentieth took 336 ms instead of under 300.
 ROLLUP_ITEMS_MAX = 50
 
+# --- Command line -------------------------------------------------------------------------------
+CLI_ATTEMPTS_MAX = 5  # of one request
+CLI_BACKOFF_MS = 200  # the pause before the second attempt, doubled by each further one
+CLI_TIMEOUT_MS = 60_000  # of one attempt: longer than a request may take the service
+CLI_ERRORS_SHOWN_MAX = 10
+REPORT_PAGE_SIZE = 100  # accounts of a report's page; that many currencies of each
+REPORT_WIDTH_ROWS = 1_000  # what a table looks at before it decides how wide its columns are
+TRIAL_BALANCE_ATTEMPTS_MAX = 4
+TRIAL_BALANCE_PAUSE_MS = 1_500  # between them: longer than lists take to follow the posts
+
+assert REPORT_PAGE_SIZE <= PAGE_SIZE_MAX
+assert REPORT_PAGE_SIZE * (REPORT_PAGE_SIZE + 1) <= NODES_PER_REQUEST_MAX
+assert REQUEST_TIMEOUT_MS < CLI_TIMEOUT_MS
 assert COMMIT_BATCH_BYTES_MAX < TRANSACT_BYTES_MAX
 assert ROLLUP_ITEMS_MAX < TRANSACT_ITEMS_MAX  # one item is the checkpoint
 assert LINES_PER_ENTRY_MAX + GROUPS_PER_ENTRY_MAX + 1 < TRANSACT_ITEMS_MAX
