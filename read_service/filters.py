@@ -55,6 +55,15 @@ class ListFilter:
 
     clauses: tuple[Clause, ...]
     account_id: str | None = None
+    balance: "BalanceFilter | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceFilter:
+    """Which balances of a group are wanted. `path` is set when they are narrowed to one account."""
+
+    clauses: tuple[Clause, ...]
+    path: str | None = None
 
 
 def entries_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFilter | Rejection:
@@ -75,11 +84,6 @@ def account_lines_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFi
 def accounts_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFilter | Rejection:
     """A LedgerAccountsFilterSet on any list of accounts of `ledger`."""
     return _collected(_accounts, filter_set, ledger)
-
-
-def groups_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFilter | Rejection:
-    """A LedgerEntryGroupsFilterSet on Ledger.ledgerEntryGroups."""
-    return _collected(_groups, filter_set, ledger)
 
 
 # --- What a list's owner adds to its filter -------------------------------------------------------
@@ -184,10 +188,6 @@ def _account_lines(given: FilterSet, ledger: Ledger) -> ListFilter:
 
 def _accounts(given: FilterSet, ledger: Ledger) -> ListFilter:
     return ListFilter(tuple(_read(given, _ACCOUNT_MEMBERS, ledger)))
-
-
-def _groups(given: FilterSet, ledger: Ledger) -> ListFilter:
-    return ListFilter(tuple(_read(given, _GROUP_MEMBERS, ledger)))
 
 
 # --- Members --------------------------------------------------------------------------------------
@@ -539,10 +539,4 @@ _ACCOUNT_MEMBERS: dict[str, _Reader] = {
     "parentLedgerAccount": _account_filter("parent"),
     "path": _path_filter(_account_pattern),
     "type": _string_filter("type"),
-}
-_GROUP_MEMBERS: dict[str, _Reader] = {
-    "balance": _not_implemented,
-    "created": _datetime_filter("created"),
-    "key": _string_filter("key"),
-    "value": _string_filter("value"),
 }

@@ -21,6 +21,7 @@ from shared.ledger.audits import (
     Fingerprint,
     Tally,
     audit_entry,
+    audit_group,
     audit_history,
     differences,
 )
@@ -94,6 +95,8 @@ class Auditor:
         self._due: dict[SetName, MemberSet] = {}
         self._found: dict[SetName, MemberSet] = {}
         self._histories: set[tuple[str, str]] = set()
+        self._group_balances: set[tuple[str, str, str]] = set()  # group, account, currency
+        self._strong_groups: dict[tuple[str, str, str], int] = {}
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
 
@@ -125,6 +128,8 @@ class Auditor:
         self.findings += audit_entry(entry)
         self._chains.add(entry, chain_head(item) if entry.position == 1 else None)
         self.tally.add(entry, ledger.utc_offset_minutes)
+        if entry.groups:
+            self.tally.add_groups(entry, entry.groups)
         for document in entry_documents(entry):
             self._due_document(document)
         for document in group_documents(entry):
@@ -187,6 +192,8 @@ class Auditor:
         kind, _, owner = pk.partition("#")
         if kind == "B":
             self._take_account_balances(owner, items)
+        elif kind == "G":
+            self._take_group_balances(owner, items)
         elif kind == "LE":
             self._take_list(owner, ENTRY_LIST, items)
         elif kind == "LL":
@@ -219,6 +226,19 @@ class Auditor:
                 account, currency, expected, heads.get(currency), months.get(currency, {})
             )
 
+    def _take_group_balances(self, group: str, items: Sequence[Item]) -> None:
+        for item in items:
+            account, currency, is_strong = keys.parse_group_balance(str(item["sk"]))
+            name = (group, account, currency)
+            expected = self.tally.groups.get(name)
+            if expected is None and self._only is not None:
+                continue  # another ledger's
+            if is_strong:
+                self._strong_groups[name] = strong_balance(item)
+            else:
+                self._group_balances.add(name)
+                self.findings += audit_group(name, expected, item)
+
     def _take_list(self, owner: str, name: str, items: Sequence[Item]) -> None:
         for item in items:
             self._add(self._found, (owner, name), str(item["sk"]), None)
@@ -246,6 +266,7 @@ class Auditor:
         self.findings += self._chains.audit()
         self._judge_histories()
         self._judge_strong()
+        self._judge_groups()
         self._judge_accounts()
         self.close_groups()
         for name in sorted(self.differing(documents=documents)):
@@ -291,6 +312,23 @@ class Auditor:
                 detail = f"strong {scope} balance is {found}; no line is on the account"
                 subject = f"account {account} in {currency}"
                 self.findings.append(Finding("I3/I4", subject, detail))
+
+    def _judge_groups(self) -> None:
+        """Groups' balances that are missing; strong ones, where the Schema calls them so."""
+        for name, expected in self.tally.groups.items():
+            if name not in self._group_balances:
+                self.findings += audit_group(name, expected, None)
+            strong = self.consistency_of(expected.ledger_id, expected.path).groups
+            found = self._strong_groups.get(name)
+            if expected.group[0] in strong and found != expected.own:
+                key, value = expected.group
+                subject = f"group {key}: {value} on {expected.path} in {name[2]}"
+                detail = f"strong balance is {found}; should be {expected.own}"
+                self.findings.append(Finding("I3/I4", subject, detail))
+        for name, found in self._strong_groups.items():
+            if name not in self.tally.groups:
+                detail = f"strong balance is {found}; no line is of the group"
+                self.findings.append(Finding("I3/I4", f"group balance {name}", detail))
 
     def _judge_accounts(self) -> None:
         for (account, _), expected in self.tally.balances.items():

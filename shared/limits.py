@@ -31,6 +31,7 @@ AMOUNT_EXPRESSION_CHARS_MAX = 1_024  # ours
 SCHEMA_JSON_BYTES_MAX = 300_000  # ours: a version is one DynamoDB item (400 KB)
 VIOLATIONS_SHOWN_MAX = 20  # ours: of a Schema that is refused
 ACCOUNT_PATH_CHARS_MAX = 1_024  # ours
+GROUP_PATH_BYTES_MAX = 800  # of a path, in the sort key of a group's balance: 1,024 bytes in all
 CUSTOM_CURRENCY_CHARS_MAX = 36
 
 # --- Lists --------------------------------------------------------------------------------------
@@ -46,6 +47,7 @@ LIST_WALK_ITEMS_MAX = 2_000  # … and reads for one page at most
 REVERSAL_HISTORY_ENTRIES_MAX = 200
 CURRENCIES_PER_ACCOUNT_MAX = 1_000  # what a plural balance change lists
 DURING_GRANULES_MAX = 744  # hours of the longest month
+GROUPS_SEARCHED_MAX = 2_000  # that one page of a list of groups filtered by balance looks at
 TORN_READS_MAX = 5  # times that a balance and its hours are read again while they are being folded
 
 # --- Elasticsearch --------------------------------------------------------------------------------

@@ -19,7 +19,18 @@ from shared.ledger.balances import BalanceKey
 from shared.limits import COMMIT_BATCH_BYTES_MAX, TRANSACT_ITEMS_MAX
 from shared.store import keys
 from shared.store.items import account_attributes, strong_adds
-from shared.store.table import Absent, IsOrAbsent, Item, Key, Put, TableName, Update, Within, Write
+from shared.store.table import (
+    Absent,
+    Guard,
+    IsOrAbsent,
+    Item,
+    Key,
+    Put,
+    TableName,
+    Update,
+    Within,
+    Write,
+)
 from write_service.plans import EntryPlan, Member
 
 _ABSENT = (Absent(),)
@@ -183,8 +194,7 @@ def _batch(packing: Packing, token: str) -> CommitBatch:
     for key, running in packing.running.items():
         balances[len(writes)] = key
         guards = (Within("v", running.low, running.high),)
-        adds = strong_adds(running.sum, running.child)
-        writes.append(Update(balance_item_key(key), add=adds, guards=guards))
+        writes.append(balance_write(key, running.sum, guards, running.child))
     assert len(writes) <= TRANSACT_ITEMS_MAX
     return CommitBatch(token, tuple(packing.members), tuple(writes), entries, accounts, balances)
 
@@ -193,7 +203,20 @@ def balance_item_key(key: BalanceKey) -> Key:
     """Where a strong balance stands."""
     if key.scope == "own":
         return keys.strong_own(key.account_id, key.currency)
+    if key.group is not None:
+        group_id, path = key.group
+        return keys.group_strong(group_id, path, key.account_id, key.currency)
     return keys.strong_total(key.account_id, key.currency)
+
+
+def balance_write(
+    key: BalanceKey, amount: int, guards: tuple[Guard, ...], child: int = 0
+) -> Update:
+    """Adds `amount` to a strong balance, `child` of it on lines below the account; a group's also
+    says its account's path."""
+    named = {} if key.group is None else {"p": key.group.account_path}
+    adds = strong_adds(amount, child)
+    return Update(balance_item_key(key), add=adds, set_if_absent=named, guards=guards)
 
 
 def account_write(account: LedgerAccount) -> Update:

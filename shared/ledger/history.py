@@ -237,6 +237,18 @@ def head_adds(delta: HistoryDelta) -> dict[str, int]:
     return adds
 
 
+def sum_adds(amount: int) -> dict[str, int]:
+    """What `amount` adds to an item that is a sum alone: a group's balance."""
+    adds = {"r": 1, "o": 0}
+    _add(adds, "o", amount)
+    return adds
+
+
+def sum_of(item: Attributes) -> int:
+    """What an item that is a sum alone holds."""
+    return _amount(item, "o")
+
+
 def _add(adds: dict[str, int], name: str, amount: int) -> None:
     if not amount:
         return

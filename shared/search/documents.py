@@ -14,7 +14,6 @@ of `posted`. Amounts need none either: no filter asks for them.
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -22,7 +21,7 @@ import orjson
 from shared.ledger.accounts import LedgerAccount, ancestor_paths, line_side
 from shared.ledger.chart import pattern_of
 from shared.ledger.entries import LedgerEntry, LedgerLine, PlacedLine
-from shared.ledger.identifiers import account_id, line_id
+from shared.ledger.identifiers import account_id, group_id, line_id
 from shared.ledger.positions import POSTED_MS_MAX, inverted_ms, position_of
 from shared.ledger.records import entry_from_record, entry_record
 from shared.limits import ACCOUNT_FIELDS_CACHED_MAX, LINE_RECORD_BYTES_MAX
@@ -244,21 +243,15 @@ def group_documents(entry: LedgerEntry) -> list[Document]:
     assert version >= 1
     documents = []
     for key, value in entry.groups:
-        group_id = _group_id(ledger, key, value)
+        identity = group_id(ledger, key, value)
         source = {
             "ledger": ledger,
-            "sort_key": f"{ledger}#{pair_term(key, inverted_ms(created_ms))}#{group_id}",
-            "id": group_id,
+            "sort_key": f"{ledger}#{pair_term(key, inverted_ms(created_ms))}#{identity}",
+            "id": identity,
             "key": key,
             "value": value,
             "created": created_ms,
         }
         record = orjson.dumps({"key": key, "value": value, "created": created_ms})
-        documents.append(Document(Kind.GROUPS, group_id, ledger, version, source, record))
+        documents.append(Document(Kind.GROUPS, identity, ledger, version, source, record))
     return documents
-
-
-def _group_id(ledger_id: str, key: str, value: str) -> str:
-    """What one (ledger, key, value) stands under in the index; never shown."""
-    joined = pair_term(pair_term(ledger_id, key), value).encode()
-    return blake2b(joined, digest_size=16, person=b"group").hexdigest()

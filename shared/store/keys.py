@@ -24,17 +24,27 @@ Table `balances` (not streamed; derived, or running sums):
     B#<account id>   H#<currency>           history: totals, months and     latest, month or year,
                                             recent hours                    all currencies
     B#<account id>   M#<currency>#<yyyymm>  history: a month's older hours  at day or hour, with H#
+    G#<group id>     <path>#<account id>#   sum of a group's lines on an    a group's balances,
+                     <currency>#E           account, by the indexer         by path
+    G#<group id>     … #S                   the same, by the entries' own   the same; post
+                                            transactions
     LE#<ledger id>   <posted>#<entry id>    strong list of entries          list
     LL#<account id>  <posted>#<line id>     an account's strong lines       list
     K#<projector>    <shard id>             lease and checkpoint            follow
     Q#<projector>    <sequence>             a record put aside              quarantine
 
+A group's balances are sorted by path; one that is longer than a sort key may be is cut there, and
+stands whole in the attribute `p`.
+
 Attributes of the history's items: shared/ledger/history.py. Of leases and checkpoints:
 indexer/leases.py.
 """
 
+from typing import NamedTuple
+
 from shared.ledger.positions import POSTED_MS_MAX as POSTED_MS_MAX
 from shared.ledger.positions import inverted_ms as inverted_ms
+from shared.limits import GROUP_PATH_BYTES_MAX
 from shared.store.table import Key, TableName
 
 LEDGER = TableName.LEDGER
@@ -137,6 +147,46 @@ def history_head(account_id: str, currency: str) -> Key:
 def history_month(account_id: str, currency: str, month: int) -> Key:
     """`month` is yyyymm in the ledger's own time."""
     return Key(BALANCES, balances_of(account_id), f"M#{currency}#{month:06d}")
+
+
+def group_balances(group_id: str) -> str:
+    """Partition of everything that is summed for a group of entries."""
+    return f"G#{group_id}"
+
+
+def group_eventual(group_id: str, path: str, account_id: str, currency: str) -> Key:
+    return _group_balance(group_id, path, account_id, currency, "E")
+
+
+def group_strong(group_id: str, path: str, account_id: str, currency: str) -> Key:
+    return _group_balance(group_id, path, account_id, currency, "S")
+
+
+def _group_balance(group_id: str, path: str, account_id: str, currency: str, kind: str) -> Key:
+    shown = group_path(path)
+    return Key(BALANCES, group_balances(group_id), f"{shown}#{account_id}#{currency}#{kind}")
+
+
+def group_path(path: str) -> str:
+    """What of an account's path stands in the sort keys of a group's balances."""
+    if len(path) * 4 <= GROUP_PATH_BYTES_MAX:
+        return path
+    return path.encode()[:GROUP_PATH_BYTES_MAX].decode(errors="ignore")
+
+
+class GroupBalanceName(NamedTuple):
+    """What the sort key of a group's balance says."""
+
+    account_id: str
+    currency: str
+    is_strong: bool
+
+
+def parse_group_balance(sk: str) -> GroupBalanceName:
+    """Reads the sort key of a group's balance."""
+    _, account_id, currency, kind = sk.rsplit("#", 3)
+    assert kind in ("E", "S")
+    return GroupBalanceName(account_id, currency, kind == "S")
 
 
 def strong_entries(ledger_id: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from indexer.projectors import Engines, Projectors
 from shared.errors import Overloaded, StoreError
@@ -31,9 +31,10 @@ from shared.testing.memory import MemoryTable
 from shared.testing.memory_index import MemoryIndex
 from shared.testing.memory_stream import MemoryStream
 from shared.testing.simulator import VirtualClock
+from tests.simulation.joins import join_group
 from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
-from write_service.plans import Committed, Outcome, Rejected
+from write_service.plans import Committed, Rejected
 from write_service.posting import WriteServices, post_batch, post_entry
 
 CLIENTS = 6
@@ -42,6 +43,8 @@ USERS = ("ann", "bob", "cid", "dan")
 TRIES_MAX = 4
 CALM_TRIES_MAX = 20
 FAULT_RATE_MAX = 120  # of a thousand calls
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -64,9 +67,9 @@ class WriteProcess:
     """One write process; a killed one answers nobody."""
 
     services: WriteServices
-    calls: dict["asyncio.Task[Outcome]", None] = field(default_factory=dict)  # in their order
+    calls: dict["asyncio.Task[Any]", None] = field(default_factory=dict)  # in their order
 
-    async def call(self, coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
+    async def call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
         task = asyncio.ensure_future(coroutine)
         self.calls[task] = None
         try:
@@ -137,7 +140,9 @@ class World:
     async def open(self) -> None:
         calm = write_services(self.memory, self.clock, self.tokens, process="open")
         self.ledger = await open_quickstart(
-            calm, utc_offset_minutes=self.rng.choice([0, -480, 330, 765])
+            calm,
+            utc_offset_minutes=self.rng.choice([0, -480, 330, 765]),
+            strong_groups=("order",),
         )
         self.writers = [self.start_writer() for _ in range(2)]
         self.indexers = [self.start_indexer(f"i{at}") for at in range(2)]
@@ -172,6 +177,11 @@ class World:
         # A moment within two years around now, often the very same: hours and months with company.
         posted = self.clock.now_ms() + self.rng.choice([0, -1, 3_600_000, -(10**10), 10**10])
         body: dict[str, Any] = {"ledger": {"ik": LEDGER_IK}, "posted": posted}
+        body["groups"] = [
+            {"key": key, "value": str(self.rng.randrange(3))}
+            for key in ("order", "batch")
+            if self.rng.random() < 0.4
+        ]
         amount = str(self.rng.randrange(1, 60))
         one, other = self.rng.sample(USERS, 2)
         if self.rng.random() < 0.4:
@@ -197,7 +207,21 @@ class World:
                 if post.fate != "unknown":
                     break
                 await asyncio.sleep(self.rng.random() / 2)
+            if post.fate == "acknowledged" and self.rng.random() < 0.3:
+                await self.join(self.rng.choice(post.answers))
             await asyncio.sleep(self.rng.random() / 5)
+
+    async def join(self, entry: LedgerEntry) -> None:
+        """Has the entry join a group, unless something comes between."""
+        process = self.rng.choice(self.writers)
+        key = self.rng.choice(["order", "batch", "later"])
+        group = (key, str(self.rng.randrange(3)))
+        asked = join_group(process.services, self.ledger, entry.id, group)
+        try:
+            if await process.call(asked):
+                self.faults["a group joined"] += 1
+        except (asyncio.CancelledError, StoreError):
+            return
 
     async def send(self, post: Post) -> None:
         """One sending: a lost connection and an answer that may be retried leave the fate

@@ -5,11 +5,13 @@ type and parameters ─► lines ─► balanced? ─► tags, groups ─► con
                                                                    EntryPlan ◄────┘
 """
 
+from collections.abc import Iterable
+
 from shared.errors import RejectionError
 from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.amounts import in_int96
-from shared.ledger.balances import BalanceKey
+from shared.ledger.balances import BalanceKey, GroupPlace
 from shared.ledger.entries import Bounds, EntryCondition, Group, LedgerEntry, LedgerLine, Tag
 from shared.ledger.rejections import Rejection
 from shared.ledger.schemas import ConditionTemplate, EntryType
@@ -79,6 +81,8 @@ def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
     conditions = _conditions(command, entry_type, view, values)
     entry = _entry(command, entry_type, view, values, drafts, conditions, now_ms)
     deltas = _deltas(drafts)
+    if entry.groups:
+        deltas += group_deltas(view, entry, entry.groups)
     item = entry_item(entry, "")
     size = item_bytes(item) + _ATTEMPT_BYTES
     if size > ITEM_BYTES_MAX:
@@ -298,6 +302,36 @@ def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
             paths[key] = path
             if total_id != account.id:
                 below[key] = below.get(key, 0) + draft.amount
+    return _planned_deltas(sums, paths, below)
+
+
+def group_deltas(
+    view: LedgerView, entry: LedgerEntry, groups: Iterable[Group]
+) -> tuple[PlannedDelta, ...]:
+    """What the lines of `entry` add to the strong balances of `groups`: all of its own when it is
+    posted, those that it joins when it is updated.
+
+    Raises RejectionError when a sum leaves Int96.
+    """
+    accounts = [(resolve_account(view, line.account_path), line) for line in entry.lines]
+    if not any(account.node.consistency.groups for account, _ in accounts):
+        return ()
+    sums: dict[BalanceKey, int] = {}
+    paths: dict[BalanceKey, str] = {}
+    for key, value in groups:
+        identity = identifiers.group_id(entry.ledger_id, key, value)
+        for account, line in accounts:
+            if key in account.node.consistency.groups:
+                place = GroupPlace(identity, account.path)
+                at = BalanceKey(account.id, line.currency, "group", place)
+                sums[at] = sums.get(at, 0) + line.amount
+                paths[at] = account.path
+    return _planned_deltas(sums, paths, {})
+
+
+def _planned_deltas(
+    sums: dict[BalanceKey, int], paths: dict[BalanceKey, str], below: dict[BalanceKey, int]
+) -> tuple[PlannedDelta, ...]:
     for key, amount in sums.items():
         if not in_int96(amount):
             raise refused("amount_overflow", where=f"The sum of the lines on {paths[key]}")
