@@ -308,6 +308,8 @@ class BalanceReader:
             held = ", ".join(sorted(possible))
             detail = f"{known.path} holds {held}, not {given.key}."
             raise RejectionError(reject("invalid_currency", where="currency", detail=detail))
+        if possible is None and given.custom_id is not None:
+            await self._context.custom_currency(given.key)  # a misspelled id is told, not 0
         return given.key
 
     async def _known(self, account: Account) -> LedgerAccount:

@@ -243,6 +243,8 @@ async def instantiate_account(
             texts = _instance_parameters(account.node.path_parameters, parameters)
             wanted = instance_accounts(view, account, texts, services.clock.now_ms())
             new = [each for each in wanted if services.catalog.known_account(each.id) is None]
+            currencies = [each.currency for each in new]
+            await services.prefetcher.check_currencies(workspace_id, currencies)
             await write_accounts(services, new, 0)
         item = await services.table.get(keys.account(account.id), consistent=True)
         assert item is not None, "the account was written just now"

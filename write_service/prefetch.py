@@ -7,6 +7,7 @@ A warm post finds all of it in the process and reads nothing.
 from collections.abc import Iterable
 
 from shared.errors import RejectionError
+from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.identifiers import account_id, is_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.rejections import reject
@@ -14,7 +15,7 @@ from shared.ledger.schemas import Schema
 from shared.limits import VIEWS_CACHED_MAX
 from shared.store import keys
 from shared.store.catalog import Catalog
-from shared.store.items import account_from_item
+from shared.store.items import account_from_item, custom_currency_from_item
 from shared.store.table import Table
 from write_service.commands import AddLedgerEntry, LedgerMatch
 from write_service.planning.view import LedgerView
@@ -96,6 +97,28 @@ class Prefetcher:
             what = f"with the id {account_id[:_SHOWN_CHARS_MAX]}"
             raise RejectionError(reject("ledger_account_not_found", ledger=ledger.ik, what=what))
         return account.path
+
+    async def check_currencies(self, workspace_id: str, currencies: Iterable[str | None]) -> None:
+        """Refuses keys of custom currencies that the workspace hasn't created: one BatchGetItem
+        for those that this process hasn't seen, none when it has seen all. Raises RejectionError.
+        """
+        known = self._catalog.known_currency
+        wanted = {
+            each: keys.custom_currency(workspace_id, each[len(CUSTOM_PREFIX) :])
+            for each in currencies
+            if each is not None
+            and each.startswith(CUSTOM_PREFIX)
+            and known(workspace_id, each) is None
+        }
+        if not wanted:
+            return
+        for item in await self._table.get_many(list(wanted.values()), consistent=True):
+            if item is not None:
+                self._catalog.learn_currency(custom_currency_from_item(item))
+        for each in wanted:
+            if known(workspace_id, each) is None:
+                custom_id = each[len(CUSTOM_PREFIX) :]
+                raise RejectionError(reject("custom_currency_not_found", id=custom_id))
 
     async def learn_currencies(self, command: AddLedgerEntry, view: LedgerView) -> None:
         """Accounts whose currency isn't fixed by the Schema keep the one they were created with:
