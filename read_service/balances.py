@@ -20,7 +20,13 @@ from typing import Any, Literal
 from read_service.connections import PageInfo
 from read_service.context import RequestContext
 from read_service.lists import WHOLE, Arguments, Page, page_of_all, read_page, whole
-from read_service.lookups import Account, chart_node, known_account, whole_account
+from read_service.lookups import (
+    Account,
+    chart_node,
+    consistency_of,
+    known_account,
+    whole_account,
+)
 from shared.errors import RejectionError, StoreUnavailable
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount
@@ -284,10 +290,7 @@ class BalanceReader:
         return True
 
     async def _keeps_strong(self, scope: Scope, account: Account) -> bool:
-        node = await chart_node(self._context, account)
-        if node is None:
-            return False
-        consistency = node.consistency
+        consistency = await consistency_of(self._context, account)
         return consistency.own_balance if scope == "own" else consistency.total_balance
 
     async def _currency(

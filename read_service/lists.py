@@ -30,7 +30,7 @@ from read_service.filters import (
     ledger_lines_filter,
     touching_account,
 )
-from read_service.lookups import Account, SchemaChoice, account_by_id, chart_node
+from read_service.lookups import Account, SchemaChoice, account_by_id, consistency_of
 from read_service.walks import Hydrate, Partition, T, Walked, walk
 from shared.errors import RejectionError
 from shared.ledger import identifiers
@@ -264,8 +264,7 @@ async def account_lines(
 
 
 async def _keeps_strong_lines(context: RequestContext, account: Account) -> bool:
-    node = await chart_node(context, account)
-    return node is not None and node.consistency.lines
+    return (await consistency_of(context, account)).lines
 
 
 async def ledger_accounts(context: RequestContext, ledger: Ledger, arguments: Arguments) -> Page:

@@ -232,6 +232,9 @@ async def instantiate_account(
     """The template instance at `path`, with its templated ancestors; made unless it stands."""
     try:
         ledger = await services.prefetcher.ledger(workspace_id, match, "ledger")
+        if ledger.schema_key is None:
+            detail = "it has no templates to instantiate"
+            return reject("ledger_without_schema", ledger=ledger.ik, detail=detail)
         view = await services.prefetcher.view(ledger)
         account = resolve_account(view, path)
         if not account.node.is_under_template:

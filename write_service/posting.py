@@ -45,7 +45,7 @@ async def plan(services: WriteServices, command: AddLedgerEntry) -> EntryPlan | 
     try:
         ledger = await prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
         view = await prefetcher.view(ledger)
-        await prefetcher.learn_currencies(command, view)
+        await prefetcher.learn(command, view)
         planned = plan_entry(command, view, services.clock.now_ms())
         if isinstance(planned, EntryPlan):
             custom = planned.custom_currencies()

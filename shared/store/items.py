@@ -146,7 +146,7 @@ def account_item(account: LedgerAccount) -> Item:
 def account_ik_item(account: LedgerAccount) -> Item:
     """Keeps the ik from creating another account of the ledger."""
     key = keys.account_ik(account.ledger_id, account.ik)
-    return {"pk": key.pk, "sk": key.sk, "i": account.id}
+    return {"pk": key.pk, "sk": key.sk, "i": account.id, "p": account.path}
 
 
 # --- Ledgers --------------------------------------------------------------------------------------
