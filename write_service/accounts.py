@@ -121,7 +121,10 @@ def not_found(ledger: str, match: AccountMatch) -> RejectionError:
 async def _standing(
     services: WriteServices, ledger: Ledger, placed: Sequence[PlacedAccount]
 ) -> dict[str, LedgerAccount]:
-    """Those of the accounts that stand, by path. Refuses an ik that made another account."""
+    """Those of the accounts that stand, by path. Refuses an ik that made another account.
+
+    An account that is being written may show its ik alone: writing it again will tell.
+    """
     wanted = [keys.account(account_id(ledger.id, each.path)) for each in placed]
     wanted += [keys.account_ik(ledger.id, each.account.ik) for each in placed]
     items = await services.table.get_many(wanted, consistent=True)
@@ -129,7 +132,7 @@ async def _standing(
     for each, item, of_ik in zip(placed, items[: len(placed)], items[len(placed) :], strict=True):
         if item is not None:
             standing[each.path] = account_from_item(item)
-        elif of_ik is not None:
+        elif of_ik is not None and of_ik["p"] != each.path:
             ik = each.account.ik
             detail = f"the Ledger Account at {of_ik['p']!s}"
             raise RejectionError(reject("ik_conflict", ik=ik, detail=detail))
