@@ -21,7 +21,13 @@ from typing import Any, Literal
 from read_service.connections import PageInfo
 from read_service.context import RequestContext
 from read_service.lists import WHOLE, Arguments, Page, page_of_all, read_page, whole
-from read_service.lookups import Account, chart_node, known_account, whole_account
+from read_service.lookups import (
+    Account,
+    chart_node,
+    consistency_of,
+    known_account,
+    whole_account,
+)
 from shared.errors import RejectionError, StoreUnavailable
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount
@@ -288,10 +294,7 @@ class BalanceReader:
         return True
 
     async def _keeps_strong(self, scope: Scope, account: Account) -> bool:
-        node = await chart_node(self._context, account)
-        if node is None:
-            return False
-        consistency = node.consistency
+        consistency = await consistency_of(self._context, account)
         return consistency.own_balance if scope == "own" else consistency.total_balance
 
     async def _currency(
@@ -312,6 +315,8 @@ class BalanceReader:
             held = ", ".join(sorted(possible))
             detail = f"{known.path} holds {held}, not {given.key}."
             raise RejectionError(reject("invalid_currency", where="currency", detail=detail))
+        if possible is None and given.custom_id is not None:
+            await self._context.custom_currency(given.key)  # a misspelled id is told, not 0
         return given.key
 
     async def _known(self, account: Account) -> LedgerAccount:

@@ -6,6 +6,7 @@
     Ledger.ledgerAccounts, childLedgerAccounts  Elasticsearch  created    one search on one shard
     entries, lines where the Schema says so     DynamoDB       posted     a Query, and its entries
     ledgers, schemas, Schema.ledgers            DynamoDB       created    a Query, and its ledgers
+    customCurrencies                            DynamoDB       created    a Query, and what is asked
     Schema.versions                             DynamoDB       version    a Query
 
 A list is never half of one engine and half of the other. Search hits carry whole values, so a page
@@ -33,7 +34,7 @@ from read_service.lookups import (
     Account,
     SchemaChoice,
     account_by_id,
-    chart_node,
+    consistency_of,
     known_account,
     whole_account,
 )
@@ -41,6 +42,7 @@ from read_service.walks import Hydrate, Partition, T, Walked, walk
 from shared.errors import RejectionError
 from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import LedgerEntry, PlacedLine
 from shared.ledger.ledgers import Ledger, SchemaVersion
 from shared.ledger.rejections import Rejection, reject
@@ -275,8 +277,7 @@ async def account_lines(
 
 
 async def _keeps_strong_lines(context: RequestContext, account: Account) -> bool:
-    node = await chart_node(context, account)
-    return node is not None and node.consistency.lines
+    return (await consistency_of(context, account)).lines
 
 
 async def ledger_accounts(context: RequestContext, ledger: Ledger, arguments: Arguments) -> Page:
@@ -447,6 +448,19 @@ async def schemas(context: RequestContext, arguments: Arguments) -> Page:
         return [SchemaChoice(workspace_id, _listed_id(reference)) for reference in references]
 
     partition = Partition(TableName.LEDGER, keys.schema_directory(workspace_id))
+    walked = await walk(context.table, partition, page, hydrate, filtered=False)
+    return page_of_walk(digest, page, walked)
+
+
+async def custom_currencies(context: RequestContext, arguments: Arguments) -> Page:
+    """Query.customCurrencies: the workspace's own currencies, by their keys."""
+    workspace_id = context.workspace_id
+    digest, page = read_page(context, "customCurrencies", workspace_id, arguments)
+
+    async def hydrate(references: Sequence[Item]) -> list[str | None]:
+        return [CUSTOM_PREFIX + _listed_id(reference) for reference in references]
+
+    partition = Partition(TableName.LEDGER, keys.custom_currency_directory(workspace_id))
     walked = await walk(context.table, partition, page, hydrate, filtered=False)
     return page_of_walk(digest, page, walked)
 

@@ -26,6 +26,7 @@ from shared.ledger.audits import (
     differences,
 )
 from shared.ledger.chart import ConsistencyConfig
+from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger
@@ -49,6 +50,7 @@ SetName = tuple[str, str]  # a ledger's or an account's id, and the kind of docu
 NOT_STRONG = ConsistencyConfig()
 ENTRY_LIST = "list of entries"
 LINE_LIST = "list of lines"
+ACCOUNT_IKS = "iks of accounts"
 
 
 class MemberSet:
@@ -91,6 +93,10 @@ class Auditor:
         self._detailed = detailed
         self._chains = Chains()
         self._accounts: set[str] = set()
+        self._parents: dict[str, str] = {}  # ids that accounts name, and the path of one that does
+        self._created: dict[str, ConsistencyConfig] = {}  # by id, of accounts without a Schema
+        self._currencies: set[str] = set()  # partition keys of the custom currencies
+        self._currencies_named: dict[str, str] = {}  # those that must be there, and what names them
         self._groups: dict[str, Document] = {}
         self._due: dict[SetName, MemberSet] = {}
         self._found: dict[SetName, MemberSet] = {}
@@ -105,7 +111,7 @@ class Auditor:
 
     # --- Ledger items -----------------------------------------------------------------------------
     def take_ledger_items(self, items: Iterable[Item]) -> None:
-        """Entries and accounts; other kinds are passed over."""
+        """Entries, accounts with their iks, custom currencies; other kinds are passed over."""
         for item in items:
             pk = str(item["pk"])
             try:
@@ -113,6 +119,10 @@ class Auditor:
                     self._take_entry(entry_from_item(item), item)
                 elif pk[:2] == "A#":
                     self._take_account(account_from_item(item))
+                elif pk[:3] == "AI#" and self._is_mine(pk[3:35]):
+                    self._add(self._found, (pk[3:35], ACCOUNT_IKS), pk[36:], [item["i"], item["p"]])
+                elif pk[:2] == "U#":
+                    self._currencies.add(pk)
             except UNREADABLE as error:
                 self.findings.append(Finding("I3", pk, f"can't be read: {error!r}"))
 
@@ -137,6 +147,13 @@ class Auditor:
             if held is None or document.version > held.version:
                 self._groups[document.id] = document
         self._due_list_items(entry)
+        for line in entry.lines:
+            if line.currency.startswith(CUSTOM_PREFIX):
+                self._due_currency(entry.workspace_id, line.currency, f"entry {entry.id}")
+
+    def _due_currency(self, workspace_id: str, currency: str, subject: str) -> None:
+        custom_id = currency[len(CUSTOM_PREFIX) :]
+        self._currencies_named[keys.custom_currency(workspace_id, custom_id).pk] = subject
 
     def _take_account(self, account: LedgerAccount) -> None:
         if not self._is_mine(account.ledger_id):
@@ -145,6 +162,14 @@ class Auditor:
             detail = f"is not the id of {account.path}"
             self.findings.append(Finding("I2", f"account {account.id}", detail))
         self._accounts.add(account.id)
+        if account.parent_id is not None:
+            self._parents[account.parent_id] = account.path
+        if account.consistency is not None:
+            self._created[account.id] = account.consistency
+            of_ik = [account.id, account.path]
+            self._add(self._due, (account.ledger_id, ACCOUNT_IKS), account.ik, of_ik)
+        if account.currency is not None and account.currency.startswith(CUSTOM_PREFIX):
+            self._due_currency(account.workspace_id, account.currency, f"account {account.id}")
         for document in account_documents(account):
             self._due_document(document)
 
@@ -164,24 +189,24 @@ class Auditor:
 
     def _due_list_items(self, entry: LedgerEntry) -> None:
         schema = self._schemas.get(entry.ledger_id)
-        if schema is None:
-            return
-        if schema.entries_strong:
+        if schema is not None and schema.entries_strong:
             key = keys.strong_entry_listed(entry.ledger_id, entry.posted_ms, entry.id)
             self._add(self._due, (entry.ledger_id, ENTRY_LIST), key.sk, None)
         for line, line_id in zip(entry.lines, entry.line_ids(), strict=True):
             account = account_id(entry.ledger_id, line.account_path)
-            if self.consistency_of(entry.ledger_id, line.account_path).lines:
+            # Without a Schema the account says it, which may come later: judged at the end.
+            if schema is None or self.consistency_of(entry.ledger_id, line.account_path).lines:
                 key = keys.strong_line_listed(account, entry.posted_ms, line_id)
                 self._add(self._due, (account, LINE_LIST), key.sk, None)
 
     def consistency_of(self, ledger_id: str, path: str) -> ConsistencyConfig:
-        """What the Schema keeps strongly consistent for an account; nothing without one."""
+        """What the Schema, or without one the account, keeps strongly consistent."""
         account = account_id(ledger_id, path)
+        if ledger_id not in self._schemas:
+            return self._created.get(account, NOT_STRONG)
         known = self._consistency.get(account)
         if known is None:
-            schema = self._schemas.get(ledger_id)
-            resolved = "" if schema is None else schema.chart.resolve(path)
+            resolved = self._schemas[ledger_id].chart.resolve(path)
             known = NOT_STRONG if isinstance(resolved, str) else resolved.node.consistency
             self._consistency[account] = known
         return known
@@ -268,6 +293,7 @@ class Auditor:
         self._judge_strong()
         self._judge_groups()
         self._judge_accounts()
+        self._judge_currencies()
         self.close_groups()
         for name in sorted(self.differing(documents=documents)):
             self.findings += self._judge_set(name)
@@ -331,11 +357,23 @@ class Auditor:
                 self.findings.append(Finding("I3/I4", f"group balance {name}", detail))
 
     def _judge_accounts(self) -> None:
+        for parent, path in self._parents.items():
+            if parent not in self._accounts:
+                detail = f"{path} lies below it and it is not there"
+                self.findings.append(Finding("I3", f"account {parent}", detail))
         for (account, _), expected in self.tally.balances.items():
-            if expected.ledger_id in self._schemas and account not in self._accounts:
+            has_accounts = expected.ledger_id in self._schemas or (
+                (expected.ledger_id, ACCOUNT_IKS) in self._found
+            )
+            if has_accounts and account not in self._accounts:
                 detail = f"{expected.path} has lines and is not there"
                 self.findings.append(Finding("I3", f"account {account}", detail))
                 self._accounts.add(account)
+
+    def _judge_currencies(self) -> None:
+        for currency, subject in self._currencies_named.items():
+            if currency not in self._currencies:
+                self.findings.append(Finding("I3", subject, f"{currency} is not there"))
 
     def differing(self, *, documents: bool = True) -> set[SetName]:
         """Sets of documents and list items that are not as they should be."""
@@ -346,13 +384,19 @@ class Auditor:
             if name[1] in kinds:
                 if not documents:
                     continue
-            elif due is None:
+            elif due is None and name[1] != ACCOUNT_IKS:
                 continue  # a list that isn't strong now may keep items of when it was
+            elif name[1] == LINE_LIST and not self._lists_lines(name[0]):
+                continue
             if (due.fingerprint if due else Fingerprint()) != (
                 found.fingerprint if found else Fingerprint()
             ):
                 names.add(name)
         return names
+
+    def _lists_lines(self, account: str) -> bool:
+        """Whether an account's due lines make a list: an account without a Schema decides it."""
+        return account in self._consistency or self._created.get(account, NOT_STRONG).lines
 
     def _judge_set(self, name: SetName) -> list[Finding]:
         owner, kind = name

@@ -32,7 +32,9 @@ SCHEMA_JSON_BYTES_MAX = 300_000  # ours: a version is one DynamoDB item (400 KB)
 VIOLATIONS_SHOWN_MAX = 20  # ours: of a Schema that is refused
 ACCOUNT_PATH_CHARS_MAX = 1_024  # ours
 GROUP_PATH_BYTES_MAX = 800  # of a path, in the sort key of a group's balance: 1,024 bytes in all
-CUSTOM_CURRENCY_CHARS_MAX = 36
+CUSTOM_CURRENCY_CHARS_MAX = 36  # of its id, and of its code
+CUSTOM_CURRENCY_PRECISION_MAX = 36  # ours: the digits of the largest Int96
+ACCOUNTS_PER_CREATION_MAX = 200
 
 # --- Lists --------------------------------------------------------------------------------------
 PAGE_SIZE_DEFAULT = 20
@@ -131,6 +133,7 @@ COMMIT_BATCH_BYTES_MAX = 3_500_000  # headroom under TRANSACT_BYTES_MAX for expr
 REPLANS_MAX = 8
 LEDGER_HEAD_AGE_MS_MAX = 1_000
 ACCOUNTS_CACHED_MAX = 200_000
+CUSTOM_CURRENCIES_CACHED_MAX = 10_000
 SCHEMAS_CACHED_MAX = 1_000
 LEDGERS_CACHED_MAX = 10_000
 VIEWS_CACHED_MAX = 1_000  # of ledgers, as planning sees them

@@ -16,7 +16,8 @@ from typing import Any
 
 import orjson
 
-from shared.ledger.accounts import LedgerAccount
+from shared.ledger.accounts import LedgerAccount, consistency_from_record, consistency_record
+from shared.ledger.currencies import CustomCurrency
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.history import LIMB
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion, Workspace
@@ -92,7 +93,7 @@ def chain_head(item: Item) -> int:
 # --- Accounts -------------------------------------------------------------------------------------
 def account_attributes(account: LedgerAccount) -> Item:
     """All attributes but the key: what an Update sets if the account is absent."""
-    body = {
+    body: dict[str, Any] = {
         "i": account.id,
         "l": account.ledger_id,
         "w": account.workspace_id,
@@ -107,6 +108,8 @@ def account_attributes(account: LedgerAccount) -> Item:
         "d": account.created_ms,
         "x": account.linked,
     }
+    if account.consistency is not None:
+        body["g"] = consistency_record(account.consistency)
     return {"b": orjson.dumps(body).decode(), "r": account.revision, "c": account.currency or "*"}
 
 
@@ -130,8 +133,21 @@ def account_from_item(item: Item) -> LedgerAccount:
         parent_path=body["q"],
         created_ms=body["d"],
         linked=None if linked is None else (linked[0], linked[1]),
+        consistency=consistency_from_record(body.get("g")),
         revision=revision,
     )
+
+
+def account_item(account: LedgerAccount) -> Item:
+    """The whole item."""
+    key = keys.account(account.id)
+    return {"pk": key.pk, "sk": key.sk, **account_attributes(account)}
+
+
+def account_ik_item(account: LedgerAccount) -> Item:
+    """Keeps the ik from creating another account of the ledger."""
+    key = keys.account_ik(account.ledger_id, account.ik)
+    return {"pk": key.pk, "sk": key.sk, "i": account.id, "p": account.path}
 
 
 # --- Ledgers --------------------------------------------------------------------------------------
@@ -217,6 +233,24 @@ def schema_version_item(version: SchemaVersion) -> Item:
 def schema_version_from_item(item: Item) -> SchemaVersion:
     body = _body(item)
     return SchemaVersion(body["w"], body["k"], body["v"], body["d"], body["j"])
+
+
+# --- Custom currencies ----------------------------------------------------------------------------
+def custom_currency_item(currency: CustomCurrency) -> Item:
+    body = {
+        "w": currency.workspace_id,
+        "i": currency.id,
+        "k": currency.code,
+        "n": currency.name,
+        "p": currency.precision,
+        "d": currency.created_ms,
+    }
+    return _item(keys.custom_currency(currency.workspace_id, currency.id), body)
+
+
+def custom_currency_from_item(item: Item) -> CustomCurrency:
+    body = _body(item)
+    return CustomCurrency(body["w"], body["i"], body["k"], body["n"], body["p"], body["d"])
 
 
 # --- Workspaces, strong balances, list references -------------------------------------------------

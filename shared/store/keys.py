@@ -13,6 +13,9 @@ Table `ledger` (streamed):
     S#<workspace>#<key>  v<number>     one Schema version                   by version, list
     SD#<workspace>       <time>#<key>  a workspace's Schemas, newest first  list
     SL#<workspace>#<key> <time>#<id>   a Schema's ledgers, newest first     list
+    AI#<ledger>#<ik>     .             the account that an ik created       create, without a Schema
+    U#<workspace>#<id>   .             a custom currency                    by id
+    UD#<workspace>       <time>#<id>   custom currencies, newest first      list
     W#<workspace>        .             a workspace                          by id
     C#<client id>        .             an API client                        by id
     CD#<workspace>       <client id>   a workspace's API clients, by id     list
@@ -58,6 +61,11 @@ def entry(entry_id: str) -> Key:
 
 def account(account_id: str) -> Key:
     return Key(LEDGER, f"A#{account_id}", ONLY)
+
+
+def account_ik(ledger_id: str, ik: str) -> Key:
+    """Says which account of a ledger without a Schema was created with `ik`."""
+    return Key(LEDGER, f"AI#{ledger_id}#{ik}", ONLY)
 
 
 def ledger(ledger_id: str) -> Key:
@@ -108,6 +116,20 @@ def schema_ledger_listed(
 ) -> Key:
     sort = f"{inverted_ms(created_ms)}#{ledger_id}"
     return Key(LEDGER, schema_ledgers(workspace_id, schema_key), sort)
+
+
+def custom_currency(workspace_id: str, custom_id: str) -> Key:
+    return Key(LEDGER, f"U#{workspace_id}#{custom_id}", ONLY)
+
+
+def custom_currency_directory(workspace_id: str) -> str:
+    """Partition that lists a workspace's custom currencies."""
+    return f"UD#{workspace_id}"
+
+
+def custom_currency_listed(workspace_id: str, created_ms: int, custom_id: str) -> Key:
+    sort = f"{inverted_ms(created_ms)}#{custom_id}"
+    return Key(LEDGER, custom_currency_directory(workspace_id), sort)
 
 
 def workspace(workspace_id: str) -> Key:

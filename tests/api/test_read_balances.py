@@ -302,7 +302,7 @@ async def test_plural_balances_are_paged_by_currency(reader: ReadRig) -> None:
     assert [node["currency"]["code"] for node in page["nodes"]] == ["CAD", "CHF"]
 
 
-async def test_a_custom_currency_shows_its_id_and_no_more_yet(reader: ReadRig) -> None:
+async def test_a_custom_currency_that_was_not_created_says_so(reader: ReadRig) -> None:
     await open_mixed(reader)
     query = """{ ledgerAccount(ledgerAccount: {path: "mixed/gems", ledger: {ik: "main"}}) {
       currency { code customCurrencyId %s } } }"""
@@ -310,5 +310,5 @@ async def test_a_custom_currency_shows_its_id_and_no_more_yet(reader: ReadRig) -
     currency = {"code": "CUSTOM", "customCurrencyId": "gems"}
     assert answer.data == {"ledgerAccount": {"currency": currency}}
     answer = await reader.ask(query.replace("%s", "name"))
-    message = "Currency.name of a custom currency is not implemented."
-    assert answer.refusals == [("not_implemented", message)]
+    message = "There is no custom currency gems."
+    assert answer.refusals == [("custom_currency_not_found", message)]

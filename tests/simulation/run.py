@@ -9,6 +9,7 @@ from tests.simulation.audit import (
     audit_everything,
     audit_fates,
 )
+from tests.simulation.plain import audit_creations
 from tests.simulation.world import CLIENTS, World
 
 
@@ -32,6 +33,7 @@ async def simulate(seed: int) -> Counter[str]:
     finally:
         await world.stop()
     wrong = [*audit_fates(world), *audit_conditions(world)]
+    wrong += audit_creations(world.creations, world.accounts())
     wrong += [str(finding) for finding in await audit_everything(world)]
     assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])
     return reached(world)

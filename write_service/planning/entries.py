@@ -103,6 +103,9 @@ def _entry_type(command: AddLedgerEntry, view: LedgerView) -> EntryType | None:
         if command.type_version is not None:
             raise refused("bad_request", detail="entry.typeVersion goes with entry.type")
         return None
+    if view.ledger.schema_key is None:
+        detail = "an entry to it can't have a type"
+        raise refused("ledger_without_schema", ledger=view.ledger.ik, detail=detail)
     version = 1 if command.type_version is None else command.type_version
     entry_type = view.schema.entry_types.get((command.type, version))
     if entry_type is None:
