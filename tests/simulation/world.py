@@ -225,6 +225,8 @@ class World:
 
     async def join(self, entry: LedgerEntry) -> None:
         """Has the entry join a group, unless something comes between."""
+        if entry.ledger_id != self.ledger.id:
+            return
         process = self.rng.choice(self.writers)
         key = self.rng.choice(["order", "batch", "later"])
         group = (key, str(self.rng.randrange(3)))
