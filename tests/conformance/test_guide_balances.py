@@ -130,6 +130,22 @@ def consistency(system: System) -> Iterator[Guide]:
         yield guide
 
 
+ENTRIES = """query entries($ledger: SafeString!) {
+  ledger(ledger: {ik: $ledger}) { ledgerEntries(first: 1) { nodes { ik } } }
+}"""
+
+
+@rule("guide K.a", "entries: strong shows an entry in its list as soon as it is answered")
+def test_strong_list_of_entries_is_never_behind(consistency: Guide) -> None:
+    for number in range(5):
+        ik = f"seen-{number}"
+        of = {"user_id": "user-4", "amount": "1"}
+        consistency.post(LEDGER, ik, "pay", f"2999-01-0{number + 1}", of)
+        found = consistency.api.execute(ENTRIES, consistency.own({"ledger": LEDGER}))
+        assert found == {"ledger": {"ledgerEntries": {"nodes": [{"ik": ik}]}}}
+
+
+@rule("guide K.b", "An account has the consistency of the one above unless it says otherwise")
 @rule("guide K.b", "defaultConsistencyConfig makes every account strong")
 def test_default_consistency_reaches_every_account(consistency: Guide) -> None:
     consistency.make_ledger("ledger-ik", "default")

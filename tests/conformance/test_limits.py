@@ -192,3 +192,22 @@ async def test_batch_is_bounded(client: Any, ledger: str) -> None:
     assert await is_absent(client, ledger, "b0")
     result = (await client.add_ledger_entries(batch[:90])).add_ledger_entries
     assert len(result.results) == 90
+
+
+@rule("reference 4 Limits", "An ik has at most 256 characters, a description 1024")
+async def test_texts_of_an_entry_are_bounded(client: Any, ledger: str) -> None:
+    query = """mutation post($ik: SafeString!, $entry: LedgerEntryInput!) {
+      addLedgerEntry(ik: $ik, entry: $entry) {
+        ... on AddLedgerEntryResult { entry { description } } ... on Error { code }
+      }
+    }"""
+    entry = {"ledger": {"ik": ledger}, "type": "deposit", "parameters": DEPOSIT}
+    most = {**entry, "description": "d" * 1_024}
+    found = await ask(client, query, ik="k" * 256, entry=most)
+    assert found["addLedgerEntry"] == {"entry": {"description": "d" * 1_024}}
+    over = {**entry, "description": "d" * 1_025}
+    found = await ask(client, query, ik="over", entry=over)
+    assert found["addLedgerEntry"] == {"code": "invalid_string"}
+    assert await is_absent(client, ledger, "over")
+    with pytest.raises(Exception, match="SafeString"):
+        await ask(client, query, ik="k" * 257, entry=entry)
