@@ -213,12 +213,14 @@ class BalancesApplier:
 
 def _uncounted(change: StreamChange) -> Unreadable | None:
     """The record, when what it should count can't be told: an unreadable entry may be new or have
-    joined a group, and one that was unreadable before may have joined any of its groups."""
+    joined a group, and an updated one that was unreadable before may have joined any of its."""
     if isinstance(change, Unreadable):
         return change if change.pk[:2] == "E#" else None
     if not isinstance(change, Change) or not isinstance(change.new, LedgerEntry):
         return None
-    if change.inserted or change.old is not None or not change.new.groups:
+    if change.inserted or change.old is not None:
+        return None
+    if not change.new.groups or not change.new.updates:
         return None
     return unprojectable(change, ValueError("what it was before can't be read"))
 

@@ -215,12 +215,11 @@ class Quarantine:
         if offset is None:
             return "still can't be counted"
         joined = bool(aside.body.get("joined"))
-        is_unknown = joined or bool(thing.groups and thing.updates)
+        is_unknown = bool(thing.groups and thing.updates)
         if is_unknown and not is_recounted:
             return _RECOUNT_IT
-        updates = project_rollups(
-            [Counted(thing, not joined, thing.groups)], {thing.ledger_id: offset}
-        )
+        found = Counted(thing, not joined, thing.groups if is_unknown or not joined else ())
+        updates = project_rollups([found], {thing.ledger_id: offset})
         deltas = deltas_aside(aside.sequence, updates, aside.reason, aside.at_ms)
         body = {**deltas.body, "unknown": True} if is_unknown else deltas.body
         turned = replace(deltas, sequence=aside.sequence, body=body)
@@ -233,7 +232,7 @@ class Quarantine:
         is left.
         """
         left = aside
-        for _ in range(len(aside.body["deltas"])):
+        for _ in range(max(1, len(aside.body["deltas"]))):
             updates = _updates_of(left)
             now, later = updates[:ROLLUP_ITEMS_MAX], updates[ROLLUP_ITEMS_MAX:]
             guard = (Is("b", left.put().item["b"]),)

@@ -300,6 +300,8 @@ class _Repair:
             held = await quarantine.as_deltas(aside, self._parts.catalog, is_recounted=True)
             if isinstance(held, str):
                 continue  # it still can't be read, so it isn't counted either
+            if not held.body["deltas"]:
+                await self._parts.table.write(Delete(held.key, (Is("b", held.put().item["b"]),)))
             self._kept[held.sequence] = held
             for pk, sk, *_ in held.body["deltas"]:
                 self._asides.setdefault((pk, sk), []).append(held.sequence)
