@@ -7,6 +7,7 @@
     entries, lines where the Schema says so     DynamoDB       posted     a Query, and its entries
     ledgers, schemas, Schema.ledgers            DynamoDB       created    a Query, and its ledgers
     Schema.versions                             DynamoDB       version    a Query
+    migrations                                  DynamoDB       version or ledger, newest first
 
 A list is never half of one engine and half of the other. Search hits carry whole values, so a page
 of entries with lines, accounts and tags reads nothing else. Filters of strong lists are judged by
@@ -35,7 +36,7 @@ from shared.errors import RejectionError
 from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry, PlacedLine
-from shared.ledger.ledgers import Ledger, SchemaVersion
+from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion
 from shared.ledger.rejections import Rejection
 from shared.search.clauses import Clause, Not, Range, Term, matches
 from shared.search.documents import (
@@ -438,16 +439,19 @@ async def schemas(context: RequestContext, arguments: Arguments) -> Page:
     return page_of_walk(digest, page, walked)
 
 
-async def schema_versions(context: RequestContext, key: str, arguments: Arguments) -> Page:
+async def schema_versions(context: RequestContext, head: SchemaHead, arguments: Arguments) -> Page:
     """Schema.versions, newest first."""
-    workspace_id = context.workspace_id
+    workspace_id, key = context.workspace_id, head.key
     digest, page = read_page(context, "Schema.versions", f"{workspace_id}#{key}", arguments)
 
     async def hydrate(items: Sequence[Item]) -> list[SchemaVersion | None]:
         return [schema_version_from_item(item) for item in items]
 
     partition = Partition(
-        TableName.LEDGER, keys.schema_partition(workspace_id, key), prefix="v", descending=True
+        TableName.LEDGER,
+        keys.schema_partition(workspace_id, key),
+        prefix=keys.schema_versions(head.generation),
+        descending=True,
     )
     walked = await walk(context.table, partition, page, hydrate, filtered=False)
     return page_of_walk(digest, page, walked)

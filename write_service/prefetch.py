@@ -65,7 +65,7 @@ class Prefetcher:
         if view is not None:
             return view
         schema = await self._catalog.schema(
-            ledger.workspace_id, ledger.schema_key, ledger.schema_version
+            ledger.workspace_id, ledger.schema_key, ledger.schema_generation, ledger.schema_version
         )
         return self._remember(key, ledger, schema)
 

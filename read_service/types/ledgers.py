@@ -4,6 +4,7 @@ from typing import Any
 
 from read_service import lists
 from read_service.lookups import Match, SchemaChoice, find_ledger
+from read_service.migrations import ledger_migrations
 from read_service.types.fields import Fields, Info
 from read_service.types.groups import EntryGroup
 from shared.ledger.ledgers import Ledger
@@ -49,6 +50,10 @@ async def _lines(ledger: Ledger, info: Info, **arguments: Any) -> lists.Page:
     return await lists.ledger_lines(info.context, ledger, arguments)
 
 
+async def _migrations(ledger: Ledger, info: Info, **arguments: Any) -> lists.Page:
+    return await ledger_migrations(info.context, ledger, arguments)
+
+
 # The argument's name is the API's.
 def _ledger_entry_group(ledger: Ledger, _: Info, ledgerEntryGroup: Match) -> EntryGroup:  # noqa: N803
     match = ledgerEntryGroup
@@ -64,6 +69,7 @@ FIELDS: Fields = {
         "ledgerEntries": _ledger_entries,
         "ledgerEntryGroup": _ledger_entry_group,
         "lines": _lines,
+        "migrations": _migrations,
         "schema": _schema,
         "type": _type,
     },
