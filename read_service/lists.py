@@ -413,7 +413,10 @@ async def _ledgers_of(
             context.items.load(keys.ledger(_listed_id(reference))) for reference in references
         ]
         found = [await each for each in loading]
-        heads = [None if item is None else ledger_from_item(item) for item in found]
+        heads = [
+            None if item is None or "s" in reference else ledger_from_item(item)
+            for reference, item in zip(references, found, strict=True)
+        ]  # `s`: a creation that is under way, or was given up
         return [
             head if head is not None and head.state == "live" and keep(head) else None
             for head in heads

@@ -104,7 +104,7 @@ async def _migrations_to(
     context: RequestContext, version: SchemaVersion, listed: Sequence[Item]
 ) -> list[Migration]:
     """The migrations of a page of the Schema's ledgers: heads and records in one BatchGetItem."""
-    ids = [str(item["sk"]).partition("#")[2] for item in listed]
+    ids = [str(item["sk"]).partition("#")[2] for item in listed if "s" not in item]
     loading = [
         (
             context.items.load(keys.ledger(ledger_id)),

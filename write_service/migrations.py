@@ -106,16 +106,19 @@ async def migrate_ledger(services: WriteServices, migration: SchemaMigration, li
     Raises Overloaded when others keep changing it.
     """
     ledger_id, version = str(listed["l"]), migration.version
+    if listed.get("s") == IS_BEING_CREATED and await _call_off_creation(services, listed):
+        return True
     for _ in range(STORE_ATTEMPTS_MAX):
         head, item = await services.table.get_many(
             [keys.ledger(ledger_id), keys.ledger_migration(ledger_id, version)], consistent=True
         )
         if head is None:
-            if await _call_off_creation(services, listed):
-                return True
-            continue
+            return True
         ledger = ledger_from_item(head)
-        if ledger.state != "live" or ledger.schema_generation != migration.generation:
+        if ledger.state != "live" or (ledger.schema_key, ledger.schema_generation) != (
+            migration.key,
+            migration.generation,
+        ):
             return True
         if max(ledger.schema_version or 0, ledger.migrated_from) >= version:
             return True
@@ -138,9 +141,9 @@ async def migrate_ledger(services: WriteServices, migration: SchemaMigration, li
 
 
 async def _call_off_creation(services: WriteServices, listed: Item) -> bool:
-    """Removes the listing of a ledger that doesn't stand yet; False when it has come to stand."""
-    if listed.get("s") != IS_BEING_CREATED:
-        return True  # it was deleted
+    """Removes the listing of a creation that is under way, or was given up; False when the ledger
+    has come to stand meanwhile.
+    """
     key = Key(TableName.LEDGER, str(listed["pk"]), str(listed["sk"]))
     answer = await services.table.write(Delete(key, (Is("s", IS_BEING_CREATED),)))
     return isinstance(answer, Written) or answer.old is None
