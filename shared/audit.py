@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import orjson
 
-from shared.ledger.accounts import LedgerAccount
+from shared.ledger.accounts import LedgerAccount, ancestor_paths
 from shared.ledger.audits import (
     Chains,
     Finding,
@@ -117,6 +117,9 @@ class Auditor:
             self.findings.append(Finding("I3", f"entry {entry.id}", detail))
             return
         if ledger.state == "deleted":
+            for path in {line.account_path for line in entry.lines}:
+                for each in (path, *ancestor_paths(path)):
+                    self._gone.add(account_id(entry.ledger_id, each))
             return
         self.entries_count += 1
         self.findings += audit_entry(entry)

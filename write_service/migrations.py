@@ -19,7 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import Overloaded, RejectionError, TwofoldError
+from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.chart import AccountNode
 from shared.ledger.ledgers import Ledger, MigrationRecord
 from shared.limits import (
     MIGRATION_PAGE_LEDGERS,
@@ -31,6 +33,8 @@ from shared.limits import (
 from shared.observe import EventLog
 from shared.store import keys
 from shared.store.items import (
+    account_attributes,
+    account_from_item,
     ledger_from_item,
     ledger_item,
     migration_from_item,
@@ -50,6 +54,7 @@ from shared.store.table import (
     Written,
 )
 from write_service.ledgers import IS_BEING_CREATED, static_accounts, write_accounts
+from write_service.planning.view import LedgerView
 from write_service.posting import WriteServices
 
 LOG = EventLog("write")
@@ -196,7 +201,10 @@ async def _skip_older(services: WriteServices, ledger: Ledger, version: int) -> 
 async def _move(services: WriteServices, ledger: Ledger, started: MigrationRecord) -> bool:
     """Accounts first, then the head and the record at once; False when the head has changed."""
     moved = replace(ledger, schema_version=started.version, revision=ledger.revision + 1)
-    await write_accounts(services, await _new_accounts(services, moved, ledger), 0)
+    old = await services.prefetcher.view(ledger)
+    new = await services.prefetcher.view(moved)
+    await write_accounts(services, _new_accounts(services, old, new), 0)
+    await _rename_accounts(services, old, new)
     done = replace(started, status="completed", revision=started.revision + 1)
     writes: list[Write] = [
         Put(TableName.LEDGER, ledger_item(moved), (Is("r", ledger.revision),)),
@@ -207,15 +215,42 @@ async def _move(services: WriteServices, ledger: Ledger, started: MigrationRecor
     return isinstance(answer, Transacted)
 
 
-async def _new_accounts(
-    services: WriteServices, moved: Ledger, ledger: Ledger
+def _new_accounts(
+    services: WriteServices, old: LedgerView, new: LedgerView
 ) -> Sequence[LedgerAccount]:
     """The accounts that the new version adds: those of the one before stand already."""
-    before = (await services.prefetcher.view(ledger)).schema.chart
-    standing = {path for path, _ in before.static_accounts()}
-    view = await services.prefetcher.view(moved)
-    accounts = static_accounts(view, services.clock.now_ms())
+    standing = {path for path, _ in old.schema.chart.static_accounts()}
+    accounts = static_accounts(new, services.clock.now_ms())
     return [account for account in accounts if account.path not in standing]
+
+
+async def _rename_accounts(services: WriteServices, old: LedgerView, new: LedgerView) -> None:
+    """Gives accounts the name that the new version gives them, unless they were renamed otherwise.
+
+    Instances of templates keep the name that they were created with.
+    """
+    names = {path: account_name(node) for path, node in old.schema.chart.static_accounts()}
+    for path, node in new.schema.chart.static_accounts():
+        before, after = names.get(path), account_name(node)
+        if before is None or before == after:
+            continue
+        key = keys.account(identifiers.account_id(new.ledger.id, path))
+        for _ in range(STORE_ATTEMPTS_MAX):
+            item = await services.table.get(key, consistent=True)
+            assert item is not None, "an account of the version before stands"
+            account = account_from_item(item)
+            if account.name != before:
+                break
+            renamed = replace(account, name=after, revision=account.revision + 1)
+            wanted = {**item, **account_attributes(renamed)}
+            put = Put(TableName.LEDGER, wanted, (Is("r", account.revision),))
+            if isinstance(await services.table.write(put), Written):
+                break
+
+
+def account_name(node: AccountNode) -> str:
+    """The name of an account that always exists: it holds no parameters."""
+    return node.key if node.name is None else node.name.text
 
 
 async def _fail(services: WriteServices, started: MigrationRecord, error: Exception) -> None:
