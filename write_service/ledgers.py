@@ -128,6 +128,8 @@ async def _on_schema(
     head = await _schema_head(services, ledger)
     if isinstance(head, Rejection):
         return head
+    if (asked_version or 0) > head.version:
+        return reject("schema_version_not_found", key=ledger.schema_key, version=asked_version)
     await _list_creation(services, ledger)
     head = await _schema_head(services, ledger)
     if isinstance(head, SchemaHead):

@@ -167,19 +167,23 @@ async def _retry_failed(services: WriteServices, head: SchemaHead) -> None:
 async def delete_schema(services: WriteServices, workspace_id: str, key: str) -> Rejection | None:
     """Removes a Schema that no ledger uses; None when that is done. Its key is free.
 
-    First the head says `deleting`, then the list of its ledgers is read, then the head goes, unless
-    it was changed meanwhile. Whoever creates a ledger is listed first and then sets such a head
-    back: so one of the two sees the other. Raises Overloaded when others keep changing it.
+    First the head says `deleting`, then the list of its ledgers is read once more, then the head
+    goes, unless it was changed meanwhile. Whoever creates a ledger is listed first and then sets
+    such a head back: so one of the two sees the other. Raises Overloaded when others keep changing
+    it.
     """
     for _ in range(STORE_ATTEMPTS_MAX):
         head = await _head(services, workspace_id, key)
         if head is None or head.state == "deleted":
             return reject("schema_not_found", what=f"the key {key}")
+        count = await _count_ledgers(services, workspace_id, key, call_off=False)
+        if count:
+            return reject("schema_in_use", key=key, count=count)
         deleting = replace(head, state="deleting", revision=head.revision + 1)
         if not await _replace_head(services, head, deleting):
             continue
-        count = await _count_ledgers(services, workspace_id, key)
-        if count:
+        count = await _count_ledgers(services, workspace_id, key, call_off=True)
+        if count:  # one was created since the first look
             await _replace_head(
                 services, deleting, replace(head, revision=deleting.revision + 1, state="live")
             )
@@ -202,8 +206,12 @@ async def _replace_head(services: WriteServices, before: SchemaHead, after: Sche
     return isinstance(answer, Written) or answer.old == put.item
 
 
-async def _count_ledgers(services: WriteServices, workspace_id: str, key: str) -> int:
-    """Ledgers that use the Schema, counted up to a bound; creations under way are called off."""
+async def _count_ledgers(
+    services: WriteServices, workspace_id: str, key: str, *, call_off: bool
+) -> int:
+    """Ledgers that use the Schema, counted up to a bound. Creations under way are called off, or
+    passed over.
+    """
     partition = keys.schema_ledgers(workspace_id, key)
     count = 0
     after: str | None = None
@@ -211,6 +219,8 @@ async def _count_ledgers(services: WriteServices, workspace_id: str, key: str) -
         page = await services.table.query(TableName.LEDGER, partition, after=after, consistent=True)
         for item in page.items:
             if item.get("s") == IS_BEING_CREATED:
+                if not call_off:
+                    continue
                 listed = Key(TableName.LEDGER, str(item["pk"]), str(item["sk"]))
                 answer = await services.table.write(Delete(listed, (Is("s", IS_BEING_CREATED),)))
                 if isinstance(answer, Written) or answer.old is None:
