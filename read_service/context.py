@@ -248,12 +248,12 @@ class RequestContext:
             return None
         assert ledger.schema_version is not None
         held = self.catalog.held_schema(
-            ledger.workspace_id, ledger.schema_key, ledger.schema_version
+            ledger.workspace_id, ledger.schema_key, ledger.schema_generation, ledger.schema_version
         )
         if held is not None:
             return held
         return await self.catalog.schema(
-            ledger.workspace_id, ledger.schema_key, ledger.schema_version
+            ledger.workspace_id, ledger.schema_key, ledger.schema_generation, ledger.schema_version
         )
 
     # --- Links ------------------------------------------------------------------------------------

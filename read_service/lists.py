@@ -8,6 +8,7 @@
     ledgers, schemas, Schema.ledgers            DynamoDB       created    a Query, and its ledgers
     customCurrencies                            DynamoDB       created    a Query, and what is asked
     Schema.versions                             DynamoDB       version    a Query
+    migrations                                  DynamoDB       version or ledger, newest first
 
 A list is never half of one engine and half of the other. Search hits carry whole values, so a page
 of entries with lines, accounts and tags reads nothing else. Filters of strong lists are judged by
@@ -44,7 +45,7 @@ from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import LedgerEntry, PlacedLine
-from shared.ledger.ledgers import Ledger, SchemaVersion
+from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion
 from shared.ledger.rejections import Rejection, reject
 from shared.search.clauses import Clause, Not, Range, Term, matches
 from shared.search.documents import (
@@ -426,7 +427,10 @@ async def _ledgers_of(
             context.items.load(keys.ledger(_listed_id(reference))) for reference in references
         ]
         found = [await each for each in loading]
-        heads = [None if item is None else ledger_from_item(item) for item in found]
+        heads = [
+            None if item is None or "s" in reference else ledger_from_item(item)
+            for reference, item in zip(references, found, strict=True)
+        ]  # `s`: a creation that is under way, or was given up
         return [
             head if head is not None and head.state == "live" and keep(head) else None
             for head in heads
@@ -465,16 +469,19 @@ async def custom_currencies(context: RequestContext, arguments: Arguments) -> Pa
     return page_of_walk(digest, page, walked)
 
 
-async def schema_versions(context: RequestContext, key: str, arguments: Arguments) -> Page:
+async def schema_versions(context: RequestContext, head: SchemaHead, arguments: Arguments) -> Page:
     """Schema.versions, newest first."""
-    workspace_id = context.workspace_id
+    workspace_id, key = context.workspace_id, head.key
     digest, page = read_page(context, "Schema.versions", f"{workspace_id}#{key}", arguments)
 
     async def hydrate(items: Sequence[Item]) -> list[SchemaVersion | None]:
         return [schema_version_from_item(item) for item in items]
 
     partition = Partition(
-        TableName.LEDGER, keys.schema_partition(workspace_id, key), prefix="v", descending=True
+        TableName.LEDGER,
+        keys.schema_partition(workspace_id, key),
+        prefix=keys.schema_versions(head.generation),
+        descending=True,
     )
     walked = await walk(context.table, partition, page, hydrate, filtered=False)
     return page_of_walk(digest, page, walked)

@@ -307,12 +307,13 @@ async def find_schema(context: RequestContext, match: Match) -> SchemaChoice | N
 
 
 async def schema_head(context: RequestContext, key: str) -> SchemaHead | None:
-    """The Schema's name and newest version."""
+    """The Schema's name and newest version; None when it was deleted."""
     head = context.primed_schema(key)
     if head is not None:
         return head
     item = await context.items.load(keys.schema_head(context.workspace_id, key))
-    return None if item is None else schema_head_from_item(item)
+    head = None if item is None else schema_head_from_item(item)
+    return None if head is None or head.state == "deleted" else head
 
 
 async def schema_version(context: RequestContext, key: str, version: int) -> SchemaVersion | None:
@@ -320,5 +321,9 @@ async def schema_version(context: RequestContext, key: str, version: int) -> Sch
     held = context.primed_schema_version(key, version)
     if held is not None:
         return held
-    item = await context.items.load(keys.schema_version(context.workspace_id, key, version))
+    head = await schema_head(context, key)
+    if head is None:
+        return None
+    stored_at = keys.schema_version(context.workspace_id, key, head.generation, version)
+    item = await context.items.load(stored_at)
     return None if item is None else schema_version_from_item(item)

@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import orjson
 
-from shared.ledger.accounts import LedgerAccount
+from shared.ledger.accounts import LedgerAccount, ancestor_paths
 from shared.ledger.audits import (
     Chains,
     Finding,
@@ -105,6 +105,7 @@ class Auditor:
         self._strong_groups: dict[tuple[str, str, str], int] = {}
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
+        self._gone: set[str] = set()  # accounts of deleted ledgers
 
     def _is_mine(self, ledger_id: str) -> bool:
         return self._only is None or ledger_id in self._only
@@ -134,6 +135,11 @@ class Auditor:
             detail = f"its ledger {entry.ledger_id} is not there"
             self.findings.append(Finding("I3", f"entry {entry.id}", detail))
             return
+        if ledger.state == "deleted":
+            for path in {line.account_path for line in entry.lines}:
+                for each in (path, *ancestor_paths(path)):
+                    self._gone.add(account_id(entry.ledger_id, each))
+            return
         self.entries_count += 1
         self.findings += audit_entry(entry)
         self._chains.add(entry, chain_head(item) if entry.position == 1 else None)
@@ -157,6 +163,10 @@ class Auditor:
 
     def _take_account(self, account: LedgerAccount) -> None:
         if not self._is_mine(account.ledger_id):
+            return
+        ledger = self._ledgers.get(account.ledger_id)
+        if ledger is not None and ledger.state == "deleted":
+            self._gone.add(account.id)
             return
         if account.id != account_id(account.ledger_id, account.path):
             detail = f"is not the id of {account.path}"
@@ -215,6 +225,8 @@ class Auditor:
     def take_balances_partition(self, pk: str, items: Sequence[Item]) -> None:
         """All items of one partition of table `balances`."""
         kind, _, owner = pk.partition("#")
+        if owner in self._gone:
+            return  # nobody sees it any more
         if kind == "B":
             self._take_account_balances(owner, items)
         elif kind == "G":
@@ -294,6 +306,7 @@ class Auditor:
         self._judge_groups()
         self._judge_accounts()
         self._judge_currencies()
+        self._judge_versions()
         self.close_groups()
         for name in sorted(self.differing(documents=documents)):
             self.findings += self._judge_set(name)
@@ -375,12 +388,28 @@ class Auditor:
             if currency not in self._currencies:
                 self.findings.append(Finding("I3", subject, f"{currency} is not there"))
 
+    def _judge_versions(self) -> None:
+        """A ledger is wholly on its Schema's version: every account of it stands."""
+        for ledger_id, schema in self._schemas.items():
+            ledger = self._ledgers[ledger_id]
+            if ledger.state != "live" or not self._is_mine(ledger_id):
+                continue
+            for path, _ in schema.chart.static_accounts():
+                if account_id(ledger_id, path) not in self._accounts:
+                    subject = f"ledger {ledger.ik} ({ledger_id})"
+                    detail = f"is on version {ledger.schema_version} and lacks {path}"
+                    self.findings.append(Finding("I3", subject, detail))
+
     def differing(self, *, documents: bool = True) -> set[SetName]:
         """Sets of documents and list items that are not as they should be."""
         names = set()
         kinds = {kind.value for kind in Kind}
         for name in self._due.keys() | self._found.keys():
             due, found = self._due.get(name), self._found.get(name)
+            ledger = self._ledgers.get(name[0])
+            if ledger is not None and ledger.state == "deleted":
+                self._note_swept(name, found)
+                continue
             if name[1] in kinds:
                 if not documents:
                     continue
@@ -397,6 +426,13 @@ class Auditor:
     def _lists_lines(self, account: str) -> bool:
         """Whether an account's due lines make a list: an account without a Schema decides it."""
         return account in self._consistency or self._created.get(account, NOT_STRONG).lines
+
+    def _note_swept(self, name: SetName, found: MemberSet | None) -> None:
+        """Documents of a deleted ledger are seen by nobody; the indexer removes them by and by."""
+        if found is not None and found.fingerprint.count:
+            note = f"{found.fingerprint.count} {name[1]} of the deleted ledger {name[0]} stand"
+            if note not in self.notes:
+                self.notes.append(note)
 
     def _judge_set(self, name: SetName) -> list[Finding]:
         owner, kind = name

@@ -1,7 +1,8 @@
 """Posting: command -> prefetch -> plan -> commit; one atomic batch is one member."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.clock import Clock
 from shared.errors import RejectionError
@@ -37,6 +38,9 @@ class WriteServices:
     prefetcher: Prefetcher
     committer: Committer
     new_token: Callable[[], str]  # fresh ClientRequestTokens, unique among all processes
+    work_arrived: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  # wakes this process's worker
 
 
 async def plan(services: WriteServices, command: AddLedgerEntry) -> EntryPlan | Rejection:

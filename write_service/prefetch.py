@@ -65,7 +65,7 @@ class Prefetcher:
         if ledger.schema_key is None or ledger.schema_version is None:
             return self._remember(key, AccountsView(ledger, NO_SCHEMA, self._catalog.known_account))
         schema = await self._catalog.schema(
-            ledger.workspace_id, ledger.schema_key, ledger.schema_version
+            ledger.workspace_id, ledger.schema_key, ledger.schema_generation, ledger.schema_version
         )
         return self._remember(key, LedgerView(ledger, schema, self._catalog.known_account))
 

@@ -20,7 +20,14 @@ from shared.ledger.accounts import LedgerAccount, consistency_from_record, consi
 from shared.ledger.currencies import CustomCurrency
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.history import LIMB
-from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion, Workspace
+from shared.ledger.ledgers import (
+    Ledger,
+    MigrationRecord,
+    MigrationStatus,
+    SchemaHead,
+    SchemaVersion,
+    Workspace,
+)
 from shared.ledger.records import entry_from_record, entry_record
 from shared.limits import ITEM_BYTES_MAX
 from shared.store import keys
@@ -161,6 +168,8 @@ def ledger_item(ledger: Ledger) -> Item:
         "d": ledger.created_ms,
         "s": ledger.schema_key,
         "v": ledger.schema_version,
+        "g": ledger.schema_generation,
+        "f": ledger.schema_since,
         "t": ledger.state,
     }
     return _item(keys.ledger(ledger.id), body, r=ledger.revision)
@@ -181,6 +190,8 @@ def ledger_from_item(item: Item) -> Ledger:
         schema_version=body["v"],
         state=body["t"],
         revision=revision,
+        schema_generation=body["g"],
+        schema_since=body["f"],
     )
 
 
@@ -199,6 +210,8 @@ def schema_head_item(head: SchemaHead) -> Item:
         "v": head.version,
         "d": head.created_ms,
         "h": head.digest,
+        "g": head.generation,
+        "t": head.state,
     }
     return _item(keys.schema_head(head.workspace_id, head.key), body, r=head.revision)
 
@@ -215,24 +228,87 @@ def schema_head_from_item(item: Item) -> SchemaHead:
         created_ms=body["d"],
         digest=body["h"],
         revision=revision,
+        generation=body["g"],
+        state=body["t"],
     )
 
 
 def schema_version_item(version: SchemaVersion) -> Item:
-    key = keys.schema_version(version.workspace_id, version.key, version.version)
+    key = keys.schema_version(
+        version.workspace_id, version.key, version.generation, version.version
+    )
     body = {
         "w": version.workspace_id,
         "k": version.key,
         "v": version.version,
         "d": version.created_ms,
         "j": version.json,
+        "g": version.generation,
     }
     return _item(key, body)
 
 
 def schema_version_from_item(item: Item) -> SchemaVersion:
     body = _body(item)
-    return SchemaVersion(body["w"], body["k"], body["v"], body["d"], body["j"])
+    return SchemaVersion(body["w"], body["k"], body["v"], body["d"], body["j"], body["g"])
+
+
+_MIGRATION_STATUSES: dict[str, MigrationStatus] = {
+    "started": "started",
+    "completed": "completed",
+    "failed": "failed",
+    "skipped": "skipped",
+}
+
+
+def migration_item(record: MigrationRecord) -> Item:
+    """`s` status, `e` the reason of a failure."""
+    key = keys.ledger_migration(record.ledger_id, record.version)
+    item: Item = {
+        "pk": key.pk,
+        "sk": key.sk,
+        "v": record.version,
+        "s": record.status,
+        "r": record.revision,
+    }
+    if record.reason:
+        item["e"] = record.reason
+    return item
+
+
+def migration_from_item(item: Item) -> MigrationRecord:
+    version, revision = item["v"], item["r"]
+    assert isinstance(version, int)
+    assert isinstance(revision, int)
+    ledger_id = str(item["pk"]).partition("#")[2]
+    status = _MIGRATION_STATUSES[str(item["s"])]
+    return MigrationRecord(ledger_id, version, status, revision, str(item.get("e", "")))
+
+
+# --- Work behind an answer ------------------------------------------------------------------------
+def schema_work_item(head: SchemaHead) -> Item:
+    """The work that brings a Schema's ledgers to its newest version; it takes the place of an older
+    one. Later versions begin with higher revisions, so a lease of the work before doesn't fit.
+    """
+    at = keys.schema_work(head.workspace_id, head.key)
+    return {
+        "pk": at.pk,
+        "sk": at.sk,
+        "w": head.workspace_id,
+        "k": head.key,
+        "g": head.generation,
+        "v": head.version,
+        "o": "",
+        "r": (head.generation << 80) + (head.version << 40) + 1,
+        "c": "",
+        "f": 0,
+    }
+
+
+def sweep_work_item(ledger_id: str, due_ms: int) -> Item:
+    """The work that touches a deleted ledger at `due_ms`."""
+    at = keys.sweep_work(due_ms, ledger_id)
+    return {"pk": at.pk, "sk": at.sk, "l": ledger_id, "o": "", "r": 1}
 
 
 # --- Custom currencies ----------------------------------------------------------------------------

@@ -39,6 +39,9 @@ from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_service
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
 from write_service.plans import Committed, Rejected
 from write_service.posting import WriteServices, post_batch, post_entry
+from write_service.work import Worker
+
+T = TypeVar("T")
 
 CLIENTS = 6
 POSTS_PER_CLIENT = 12
@@ -70,6 +73,8 @@ class WriteProcess:
     """One write process; a killed one answers nobody."""
 
     services: WriteServices
+    worker: Worker
+    working: "asyncio.Task[None]"
     calls: dict["asyncio.Task[Any]", None] = field(default_factory=dict)  # in their order
 
     async def call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
@@ -83,8 +88,9 @@ class WriteProcess:
     def kill(self) -> None:
         """Nothing that it does goes on; what it sent may still arrive."""
         batches = sorted(self.services.committer._batches, key=_number)
-        for task in [*self.calls, *batches]:
+        for task in [*self.calls, *batches, self.working]:
             task.cancel()
+        self.worker.kill()
 
 
 class World:
@@ -127,14 +133,16 @@ class World:
 
     # --- Processes --------------------------------------------------------------------------------
     def start_writer(self) -> WriteProcess:
+        name = f"w{next(self.processes)}"
         services = write_services(
             self.table,
             self.clock,
             self.tokens,
             jitter=self._rng().random,
-            process=f"w{next(self.processes)}",
+            process=name,
         )
-        return WriteProcess(services)
+        worker = Worker(services, name)
+        return WriteProcess(services, worker, asyncio.ensure_future(worker.run()))
 
     def start_indexer(self, name: str) -> tuple[Projectors, "asyncio.Task[None]"]:
         engines = Engines(self.index_table, self.index_stream, self.faulty_index, self.clock)
@@ -312,6 +320,9 @@ class World:
         raise AssertionError("the indexers did not catch up in ten minutes without faults")
 
     async def stop(self) -> None:
+        for writer in self.writers:
+            writer.worker.stop()
+        await asyncio.gather(*[writer.working for writer in self.writers])
         for projectors, _ in self.indexers:
             projectors.stop()
         await asyncio.gather(*[task for _, task in self.indexers], return_exceptions=True)

@@ -74,15 +74,21 @@ def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
             name = next(iter(command.parameters))
             raise refused("unknown_parameter", name=name, type="(none)")
         drafts = runtime_lines(view, command)
+    if not drafts:
+        detail = "its repeated lines are given no elements"
+        raise refused("lines_required", where="entry", detail=detail)
     balance_lines(drafts)
-    drafts = posted_lines(entry_type, drafts)
-    if not 0 < len(drafts) <= LINES_PER_ENTRY_MAX:
+    asked = drafts
+    drafts = posted_lines(entry_type, asked)
+    if len(drafts) > LINES_PER_ENTRY_MAX:
         raise refused("ledger_entry_too_many_lines", count=len(drafts), max=LINES_PER_ENTRY_MAX)
     conditions = _conditions(command, entry_type, view, values)
     entry = _entry(command, entry_type, view, values, drafts, conditions, now_ms)
     deltas = _deltas(drafts)
     if entry.groups:
         deltas += group_deltas(view, entry, entry.groups)
+    if conditions and len(drafts) < len(asked):
+        deltas = _with_unposted(deltas, asked, conditions, view)
     item = entry_item(entry, "")
     size = item_bytes(item) + _ATTEMPT_BYTES
     if size > ITEM_BYTES_MAX:
@@ -344,6 +350,25 @@ def _planned_deltas(
             for key, amount in sums.items()
         ]
     )
+
+
+def _with_unposted(
+    deltas: tuple[PlannedDelta, ...],
+    asked: list[DraftLine],
+    conditions: tuple[EntryCondition, ...],
+    view: LedgerView,
+) -> tuple[PlannedDelta, ...]:
+    """The deltas, and one of 0 for each condition on a balance whose lines `postLinesAs` left out:
+    it is judged all the same.
+    """
+    moved = {delta.key for delta in deltas}
+    wanted = {
+        BalanceKey(resolve_account(view, each.account_path).id, each.currency, each.scope)
+        for each in conditions
+    }
+    unposted = [each for each in _deltas(asked) if each.key in wanted - moved]
+    assert all(each.amount == 0 for each in unposted), "what is left out adds nothing"
+    return (*deltas, *unposted)
 
 
 def _new_accounts(
