@@ -295,9 +295,10 @@ class _Repair:
         findings = audit_history(account, currency, expected, head, months)
         asides = self._asides.get((account, currency), [])
         hours = {} if expected is None else expected.hours
+        lines = (False, False) if expected is None else expected.lines()
         more = bool(findings or asides)
         while more:
-            new_head, new_months, more = rebuilt(hours, head, months, MONTHS_AT_ONCE)
+            new_head, new_months, more = rebuilt(hours, head, months, MONTHS_AT_ONCE, lines)
             writes = _history_writes(account, currency, head, new_head, new_months)
             turn = asides[:ASIDES_AT_ONCE]
             shrunk = [self._without(each, keys.history_head(account, currency)) for each in turn]
