@@ -405,9 +405,10 @@ class _Repair:
         key = keys.history_head(account, currency)
         asides = self._asides_of(key)
         hours = {} if expected is None else expected.hours
+        lines = (False, False) if expected is None else expected.lines()
         more = bool(findings or asides)
         while more:
-            new_head, new_months, more = rebuilt(hours, head, months, MONTHS_AT_ONCE)
+            new_head, new_months, more = rebuilt(hours, head, months, MONTHS_AT_ONCE, lines)
             writes = _history_writes(account, currency, head, new_head, new_months)
             if not await self._write_with_asides(writes, asides, key):
                 return False

@@ -60,7 +60,6 @@ _SETTING = {
 }
 _HEADS = "H#"
 _STRONG_PREFIX = {"own": "S#", "child": "T#", "total": "T#"}
-_SCOPE_ATTRIBUTES = {"own": ("o", "O"), "child": ("c", "C"), "total": ("o", "O", "c", "C")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +406,10 @@ def _counts_in(scope: Scope, item: Item) -> bool:
 
 def _has_lines(scope: Scope, head: Item) -> bool:
     """Whether any line of the scope, in the head's currency, was ever counted."""
-    return any(name in head for name in _SCOPE_ATTRIBUTES[scope])
+    own, child = history.has_lines(head)
+    if scope == "total":
+        return own or child
+    return own if scope == "own" else child
 
 
 def _currency_of(item: Item) -> str:

@@ -261,7 +261,7 @@ class Seeds:
                     moved.append(keys.strong_total(at, line.currency))
             for key in moved:
                 is_own = key.pk == keys.balances_of(own_id)
-                adds = items.strong_adds(line.amount, 0 if is_own else line.amount)
+                adds = items.strong_adds(line.amount, None if is_own else line.amount)
                 await self.table.write(Update(key, add=adds))
             for group, value in entry.groups:
                 if group in consistency.groups:

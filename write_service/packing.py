@@ -42,7 +42,7 @@ class _Running:
     """One strong balance within a batch: its sum so far and what the balance found must lie in."""
 
     sum: int
-    child: int  # the part of `sum` on lines below the account
+    child: int | None  # the part of `sum` on lines below the account, if any are
     low: int
     high: int
 
@@ -120,14 +120,15 @@ class Packing:
                     else:
                         exact = self.exact.get(key)
                         bounds = (INT96_MIN, INT96_MAX) if exact is None else (exact, exact)
-                        moved[key] = _Running(0, 0, *bounds)
+                        moved[key] = _Running(0, None, *bounds)
             for condition in plan.conditions:
                 if condition.is_pre:
                     _narrow(moved[condition.key], condition.low, condition.high)
             for delta in plan.deltas:
                 running = moved[delta.key]
                 running.sum += delta.amount
-                running.child += delta.child
+                if delta.child is not None:
+                    running.child = (running.child or 0) + delta.child
                 _narrow(running, INT96_MIN, INT96_MAX)
             for condition in plan.conditions:
                 if not condition.is_pre:

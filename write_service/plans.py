@@ -30,7 +30,7 @@ class PlannedDelta:
     key: BalanceKey
     amount: int
     account_path: str
-    child: int  # the part of `amount` on lines below the account; 0 for an own balance
+    child: int | None  # the part of `amount` on lines below the account; None: there are none
 
 
 @dataclass(frozen=True, slots=True)

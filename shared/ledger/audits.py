@@ -16,6 +16,7 @@ from shared.ledger.entries import Group, LedgerEntry
 from shared.ledger.history import (
     Attributes,
     Sums,
+    has_lines,
     hours_by_month,
     latest,
     months_of_head,
@@ -142,6 +143,12 @@ class Expected:
     path: str
     currency: str
     hours: dict[tuple[int, int], Sums] = field(default_factory=dict)  # by month (yyyymm) and hour
+    own_lines: int = 0  # lines on the account itself
+    child_lines: int = 0  # lines on accounts below
+
+    def lines(self) -> tuple[bool, bool]:
+        """Whether there are lines of its own, and below."""
+        return self.own_lines > 0, self.child_lines > 0
 
     def sums(self) -> Sums:
         """All hours together."""
@@ -205,8 +212,10 @@ class Tally:
                     continue
                 held = expected.hours.get(at, Sums(0, 0))
                 if depth == len(parts):
+                    expected.own_lines += times
                     expected.hours[at] = Sums(held.own + amount, held.child)
                 else:
+                    expected.child_lines += times
                     expected.hours[at] = Sums(held.own, held.child + amount)
 
     def add_groups(self, entry: LedgerEntry, groups: Iterable[Group], times: int = 1) -> None:
@@ -256,6 +265,10 @@ def audit_history(
         subject = f"history of {expected.path} ({account}) in {currency}"
     wanted = Sums(0, 0) if expected is None else expected.sums()
     findings = _compare("I4/I5", subject, {"latest": latest(head)}, {"latest": wanted})
+    seen, due = has_lines(head), (False, False) if expected is None else expected.lines()
+    if seen != due:
+        detail = f"shows lines of its own, and below: {seen}; should be {due}"
+        findings.append(Finding("I4/I5", subject, detail))
     by_month = {} if expected is None else expected.months()
     by_hour = {} if expected is None else expected.hours
     findings += _compare("I6", f"{subject}, month", months_of_head(head), _present(by_month))

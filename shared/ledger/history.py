@@ -67,6 +67,11 @@ def is_torn(head: Attributes | None, month_item: Attributes | None, month: int) 
     return _number(head or _NONE, f"f{month:06d}") != _number(month_item or _NONE, "f")
 
 
+def has_lines(head: Attributes | None) -> tuple[bool, bool]:
+    """Whether any line was ever counted as own, and as child: `o` and `c` are there since then."""
+    return (False, False) if head is None else ("o" in head, "c" in head)
+
+
 def latest(head: Attributes | None) -> Sums:
     """The balance of all lines counted so far."""
     if head is None:
@@ -225,8 +230,12 @@ def head_adds(delta: HistoryDelta) -> dict[str, int]:
     change.
     """
     adds: dict[str, int] = {"r": 1}
-    _add(adds, "o", delta.own)
-    _add(adds, "c", delta.child)
+    if delta.own_by_hour:
+        adds["o"] = 0  # also where the lines come to nothing: that there are some shows
+        _add(adds, "o", delta.own)
+    if delta.child_by_hour:
+        adds["c"] = 0
+        _add(adds, "c", delta.child)
     for by_hour, month_letter, hour_letter in (
         (delta.own_by_hour, "m", "h"),
         (delta.child_by_hour, "n", "j"),
@@ -306,12 +315,13 @@ def rebuilt(
     head: Attributes | None,
     months: Mapping[int, Attributes],
     months_max: int,
+    lines: tuple[bool, bool],
 ) -> tuple[dict[str, str | int | bytes], dict[int, dict[str, str | int | bytes]], bool]:
     """Head and months' items, without their keys, that hold `hours`, in place of those that stand.
 
-    Only months that differ are put right, at most `months_max` of them; True when others are left
-    for another turn. Counts of folds and the revision go on, so a reader between two items sees
-    them as torn.
+    `lines` is what `has_lines` has to say of the head. Only months that differ are put right, at
+    most `months_max` of them; True when others are left for another turn. Counts of folds and the
+    revision go on, so a reader between two items sees them as torn.
     """
     old = head or _NONE
     held = hours_by_month(old, months)
@@ -324,8 +334,9 @@ def rebuilt(
         _add_whole(adds, "c", sums.child)
         _add_whole(adds, f"m{month:06d}", sums.own)
         _add_whole(adds, f"n{month:06d}", sums.child)
+    shown = {name for name, is_there in zip("oc", lines, strict=True) if is_there}
     new: dict[str, str | int | bytes] = {
-        name: value for name, value in adds.items() if value or name in ("o", "c")
+        name: value for name, value in adds.items() if value or name in shown
     }
     for name, value in old.items():
         if name[0] == "f" or (is_hour(name) and hour_of(name)[0] not in turn):

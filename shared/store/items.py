@@ -358,12 +358,13 @@ def strong_child(item: Item | None) -> int:
     return high * LIMB + low
 
 
-def strong_adds(amount: int, child: int) -> dict[str, int]:
-    """What moves a strong balance by `amount`, `child` of it on lines below the account.
+def strong_adds(amount: int, child: int | None) -> dict[str, int]:
+    """What moves a strong balance by `amount`, `child` of it on lines below the account, if any
+    are.
 
     The child part isn't guarded within Int96, so it is kept in two limbs, as histories are.
     """
-    if not child:
+    if child is None:
         return {"v": amount}
     if -LIMB < child < LIMB:
         return {"v": amount, "c": child}

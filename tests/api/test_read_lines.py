@@ -181,6 +181,13 @@ async def test_an_accounts_lines_are_filtered(reader: ReadRig) -> None:
         assert amounts(await reader.ask(LINES, path=CASH, filter=given)) == expected, given
 
 
+async def test_lines_are_listed_by_their_txs_on_linked_accounts_only(reader: ReadRig) -> None:
+    await post_hours(reader, 1)
+    answer = await reader.ask(LINES, path=CASH, filter={"externalTxIds": ["bank-1"]})
+    message = "filter.externalTxIds: it works on Linked Ledger Accounts only."
+    assert answer.refusals == [("invalid_filter", message)]
+
+
 async def test_lines_of_large_entries_are_loaded_together(reader: ReadRig) -> None:
     await post_hours(reader, 3, parameters={"long": "x" * 5_000})
     await reader.ask(LINES, path=CASH)

@@ -37,7 +37,7 @@ async def eventually(read: Callable[[], Awaitable[Any]], wanted: Any) -> None:
     while found != wanted and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
         found = await read()
-    assert found == wanted
+    assert found == wanted, found
 
 
 def posted(answer: Any) -> Any:

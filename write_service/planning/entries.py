@@ -345,10 +345,7 @@ def _planned_deltas(
         if not in_int96(amount):
             raise refused("amount_overflow", where=f"The sum of the lines on {paths[key]}")
     return tuple(
-        [
-            PlannedDelta(key, amount, paths[key], below.get(key, 0) if below else 0)
-            for key, amount in sums.items()
-        ]
+        [PlannedDelta(key, amount, paths[key], below.get(key)) for key, amount in sums.items()]
     )
 
 

@@ -11,6 +11,7 @@ from shared.ledger.history import (
     balance_at,
     change_in,
     fold,
+    has_lines,
     head_adds,
     hours_by_month,
     is_torn,
@@ -54,8 +55,16 @@ def test_a_delta_names_its_months_and_hours():
     }
 
 
-def test_a_delta_of_nothing_still_counts_as_a_change():
-    assert head_adds(HistoryDelta(0, 0, {(202401, 3): 0}, {})) == {"r": 1}
+def test_lines_that_come_to_nothing_still_count_as_a_change_and_show():
+    own = head_adds(HistoryDelta(0, 0, {(202401, 3): 0}, {}))
+    assert own == {"r": 1, "o": 0}
+    assert (has_lines(own), has_lines({"r": 1}), has_lines(None)) == (
+        (True, False), (False, False), (False, False)
+    )  # fmt: skip
+    moves = {(202401, 3): 5, (202402, 3): -5}
+    child = head_adds(HistoryDelta(0, 0, {}, moves))
+    assert has_lines(child) == (False, True)
+    assert change_in(child, None, parse_period("2024-02")) == Sums(0, -5)
 
 
 def test_without_items_everything_is_zero():
@@ -204,7 +213,7 @@ def test_a_rebuilt_history_holds_the_hours_whatever_stood_before(months_max):
     revision, more, rounds = head["r"], True, 0
     while more:
         folds = {month: (head.get(f"f{month}", 0), items["f"]) for month, items in months.items()}
-        head, changed, more = rebuilt(HOURS, head, months, months_max)
+        head, changed, more = rebuilt(HOURS, head, months, months_max, (True, True))
         assert len(changed) <= months_max
         for month, item in changed.items():
             assert item["f"] > max(folds.get(month, (0, 0)))
@@ -225,7 +234,7 @@ def test_a_rebuilt_history_holds_the_hours_whatever_stood_before(months_max):
 def test_a_sound_history_is_rebuilt_without_touching_a_month():
     head, months = split(HEAD)
     hours = hours_by_month(head, months)
-    again, changed, more = rebuilt(hours, head, months, 50)
+    again, changed, more = rebuilt(hours, head, months, 50, (True, True))
     assert (changed, more) == ({}, False)
     assert hours_by_month(again, months) == hours
     assert months_of_head(again) == months_of_head(head)
@@ -233,7 +242,7 @@ def test_a_sound_history_is_rebuilt_without_touching_a_month():
 
 def test_a_history_of_nothing_is_emptied():
     head, months = split(HEAD)
-    again, changed, more = rebuilt({}, head, months, 50)
+    again, changed, more = rebuilt({}, head, months, 50, (False, False))
     assert not more
     assert latest(again) == Sums(0, 0)
     assert hours_by_month(again, {**months, **changed}) == {}
