@@ -211,10 +211,10 @@ def balance_item_key(key: BalanceKey) -> Key:
 
 
 def balance_write(
-    key: BalanceKey, amount: int, guards: tuple[Guard, ...], child: int = 0
+    key: BalanceKey, amount: int, guards: tuple[Guard, ...], child: int | None = None
 ) -> Update:
-    """Adds `amount` to a strong balance, `child` of it on lines below the account; a group's also
-    says its account's path."""
+    """Adds `amount` to a strong balance, `child` of it on lines below the account, if any are; a
+    group's also says its account's path."""
     named = {} if key.group is None else {"p": key.group.account_path}
     adds = strong_adds(amount, child)
     return Update(balance_item_key(key), add=adds, set_if_absent=named, guards=guards)
