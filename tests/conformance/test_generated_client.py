@@ -19,6 +19,7 @@ from cli.connection import variable_of
 from loadtests.common.connection import Connection
 from loadtests.common.system import System
 from tests.conformance.asking import arguments
+from tests.conformance.conftest import Awaited
 from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
@@ -81,19 +82,23 @@ def generated(
 async def test_a_generated_client_posts(
     generated: ModuleType, ledger: str, system: System, request: pytest.FixtureRequest
 ) -> None:
+    made = importlib.import_module(f"{generated.__name__}.client").Client
     told = arguments(system.connection)
-    is_async = request.node.callspec.params["client"] == "async"
-    made = importlib.import_module(f"{generated.__name__}.client").Client(**told)
-    inputs = importlib.import_module(f"{generated.__name__}.input_types")
-    typed = importlib.import_module(f"{generated.__name__}.typed_entries")
+    if request.node.callspec.params["client"] == "async":
+        async with made(**told) as async_client:
+            await check_posting(generated.__name__, async_client, ledger)
+    else:
+        with made(**told) as sync_client:
+            await check_posting(generated.__name__, Awaited(sync_client), ledger)
 
-    async def call(name: str, **values: Any) -> Any:
-        answer = getattr(made, name)(**values)
-        return await answer if is_async else answer
+
+async def check_posting(package: str, client: Any, ledger: str) -> None:
+    """Posts by generated methods and typed entries of `package`."""
+    inputs = importlib.import_module(f"{package}.input_types")
+    typed = importlib.import_module(f"{package}.typed_entries")
 
     tag = inputs.LedgerEntryTagInput(key="channel", value="web")
-    answer = await call(
-        "post_deposit",
+    answer = await client.post_deposit(
         ik="d1",
         ledger_ik=ledger,
         posted="2024-03-05T07:00:00Z",
@@ -117,21 +122,21 @@ async def test_a_generated_client_posts(
         ("fee", "income/fees", "25"),
     ]
 
-    second = await call("post_deposit_v_2", ik="d2", ledger_ik=ledger, user="ann", amount="500")
+    second = await client.post_deposit_v_2(ik="d2", ledger_ik=ledger, user="ann", amount="500")
     assert [line.amount for line in second.add_ledger_entry.lines] == ["500", "500"]
 
     batch = [
         typed.DepositV2(ik="d3", ledger_ik=ledger, user="bob", amount="300"),
         typed.HoldV1(ik="h1", ledger_ik=ledger, user="bob", amount="200"),
     ]
-    posted = (await call("add_ledger_entries", entries=batch)).add_ledger_entries
+    posted = (await client.add_ledger_entries(entries=batch)).add_ledger_entries
     assert [[line.amount for line in each.lines] for each in posted.results] == [
         ["300", "300"],
         ["-200", "200"],
     ]
 
-    refused = await call("post_hold", ik="h2", ledger_ik=ledger, user="bob", amount="101")
+    refused = await client.post_hold(ik="h2", ledger_ik=ledger, user="bob", amount="101")
     assert refused.add_ledger_entry.typename__ == "BadRequestError"
     assert refused.add_ledger_entry.code == "conditional_request_failed"
-    found = await call("get_ledger_entry", ik="h2", ledger_ik=ledger)
+    found = await client.get_ledger_entry(ik="h2", ledger_ik=ledger)
     assert found.ledger_entry is None
