@@ -10,6 +10,8 @@ TAGS_PER_LINE_MAX = 10  # ours
 GROUPS_PER_ENTRY_MAX = 10
 CONDITIONS_PER_ENTRY_MAX = 30  # ours: one for each line's account
 UPDATES_PER_ENTRY_MAX = 10
+UPDATE_LABELS_MAX = 100  # ours: tags or groups in one list of an update
+CHAIN_LOOKS_MAX = 8  # that a request reads an ik's chain again because it moved
 TAG_KEY_CHARS_MAX = 128
 TAG_VALUE_CHARS_MAX = 256
 GROUP_KEY_CHARS_MAX = 128
@@ -101,6 +103,7 @@ CLIENT_CHANGES_TRIED_MAX = 5
 
 # --- DynamoDB -----------------------------------------------------------------------------------
 ITEM_BYTES_MAX = 400_000
+ENTRY_BYTES_MAX = ITEM_BYTES_MAX - 2_000  # so that an entry can always be marked and reversed
 TRANSACT_ITEMS_MAX = 100
 TRANSACT_BYTES_MAX = 4_000_000
 BATCH_GET_KEYS_MAX = 100

@@ -53,3 +53,33 @@ class AddLedgerEntry:
     tags: tuple[Tag, ...]
     groups: tuple[Group, ...]
     conditions: tuple[RuntimeCondition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryMatch:
+    """Names an entry: by id, or by ik and ledger (then the newest of the ik's chain)."""
+
+    id: str | None
+    ik: str | None
+    ledger: LedgerMatch | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineUpdate:
+    """New tags for one line, and tags to take off it."""
+
+    line_id: str
+    tags: tuple[Tag, ...]
+    tags_to_remove: tuple[Tag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateLedgerEntry:
+    """Change what an entry is labelled with; its lines and amounts never change."""
+
+    workspace_id: str
+    entry: EntryMatch
+    tags: tuple[Tag, ...]
+    tags_to_remove: tuple[Tag, ...]
+    groups: tuple[Group, ...]
+    lines: tuple[LineUpdate, ...]

@@ -15,9 +15,9 @@ from shared.ledger.rejections import Rejection
 from shared.ledger.schemas import ConditionTemplate, EntryType
 from shared.limits import (
     CONDITIONS_PER_ENTRY_MAX,
+    ENTRY_BYTES_MAX,
     GROUP_VALUE_CHARS_MAX,
     GROUPS_PER_ENTRY_MAX,
-    ITEM_BYTES_MAX,
     LINES_PER_ENTRY_MAX,
     TAG_VALUE_CHARS_MAX,
     TAGS_PER_ENTRY_MAX,
@@ -40,21 +40,30 @@ from write_service.planning.lines import (
 )
 from write_service.planning.parameters import ParameterValues, check_parameters
 from write_service.planning.view import LedgerView, ResolvedAccount
-from write_service.plans import EntryPlan, PlannedCondition, PlannedDelta, condition_range
+from write_service.plans import (
+    FIRST,
+    ChainPlace,
+    EntryPlan,
+    PlannedCondition,
+    PlannedDelta,
+    condition_range,
+)
 
 _NO_PARAMETERS = ParameterValues({}, {}, {}, {})
-_ATTEMPT_BYTES = 40  # the mark that packing adds to the item
+ATTEMPT_BYTES = 40  # the mark that packing adds to the item
 
 
-def plan_entry(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan | Rejection:
+def plan_entry(
+    command: AddLedgerEntry, view: LedgerView, now_ms: int, place: ChainPlace = FIRST
+) -> EntryPlan | Rejection:
     """What posting `command` at `now_ms` would write, or the first reason to refuse it."""
     try:
-        return _plan(command, view, now_ms)
+        return _plan(command, view, now_ms, place)
     except RejectionError as error:
         return error.rejection
 
 
-def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
+def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int, place: ChainPlace) -> EntryPlan:
     entry_type = _entry_type(command, view)
     values = _NO_PARAMETERS
     if entry_type is not None and entry_type.lines is not None:
@@ -77,12 +86,12 @@ def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
     if not 0 < len(drafts) <= LINES_PER_ENTRY_MAX:
         raise refused("ledger_entry_too_many_lines", count=len(drafts), max=LINES_PER_ENTRY_MAX)
     conditions = _conditions(command, entry_type, view, values)
-    entry = _entry(command, entry_type, view, values, drafts, conditions, now_ms)
-    deltas = _deltas(drafts)
+    entry = _entry(command, entry_type, view, values, drafts, conditions, now_ms, place.position)
+    deltas = strong_deltas(drafts)
     item = entry_item(entry, "")
-    size = item_bytes(item) + _ATTEMPT_BYTES
-    if size > ITEM_BYTES_MAX:
-        raise refused("entry_too_large", bytes=size, max=ITEM_BYTES_MAX)
+    size = item_bytes(item) + ATTEMPT_BYTES
+    if size > ENTRY_BYTES_MAX:
+        raise refused("entry_too_large", bytes=size, max=ENTRY_BYTES_MAX)
     return EntryPlan(
         entry=entry,
         item=item,
@@ -90,7 +99,10 @@ def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
         deltas=deltas,
         conditions=_planned_conditions(view, conditions, deltas),
         accounts=_new_accounts(view, drafts, values, now_ms),
-        listed=_listed(view, entry, drafts),
+        listed=strong_list_items(view, entry, drafts),
+        chain=None
+        if place.head_before is None
+        else place.step(identifiers.entry_id(entry.ledger_id, entry.ik, 1)),
     )
 
 
@@ -118,17 +130,18 @@ def _entry(
     drafts: list[DraftLine],
     conditions: tuple[EntryCondition, ...],
     now_ms: int,
+    position: int,
 ) -> LedgerEntry:
     description = command.description
     if description is None and entry_type is not None and entry_type.description is not None:
         description = entry_type.description.render(values.texts)
     ledger = view.ledger
     return LedgerEntry(
-        id=identifiers.entry_id(ledger.id, command.ik, 1),
+        id=identifiers.entry_id(ledger.id, command.ik, position),
         ledger_id=ledger.id,
         workspace_id=ledger.workspace_id,
         ik=command.ik,
-        position=1,
+        position=position,
         posted_ms=now_ms if command.posted_ms is None else command.posted_ms,
         created_ms=now_ms,
         lines=tuple([_line(index, draft) for index, draft in enumerate(drafts)]),
@@ -280,7 +293,7 @@ def _planned_conditions(
 
 
 # --- What is written beside the entry -------------------------------------------------------------
-def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
+def strong_deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
     """What the lines add to strong balances: own ones, and total ones up to the root."""
     sums: dict[BalanceKey, int] = {}
     paths: dict[BalanceKey, str] = {}
@@ -369,7 +382,9 @@ def _linked(
     )
 
 
-def _listed(view: LedgerView, entry: LedgerEntry, drafts: list[DraftLine]) -> tuple[Item, ...]:
+def strong_list_items(
+    view: LedgerView, entry: LedgerEntry, drafts: list[DraftLine]
+) -> tuple[Item, ...]:
     """Items of the strong lists that the entry and its lines stand in."""
     found: list[Key] = []
     if view.schema.entries_strong:
