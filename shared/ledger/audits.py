@@ -87,6 +87,16 @@ class ChainLink(NamedTuple):
     head: int | None  # the chain's newest position, as the entry at position 1 has it
     reverses: str | None
     reversed_by: str | None
+    reversed_at_ms: int | None
+    created_ms: int
+    posted_ms: int
+    lines: tuple[tuple[str, str, int], ...]  # path, currency, amount
+
+    def is_undone_by(self, other: "ChainLink") -> bool:
+        """Whether `other` is this entry's exact opposite, at the same moment of the books."""
+        opposite = tuple([(path, currency, -amount) for path, currency, amount in self.lines])
+        moments = (self.posted_ms, self.reversed_at_ms)
+        return (opposite, *moments) == (other.lines, other.posted_ms, other.created_ms)
 
 
 class Chains:
@@ -100,10 +110,23 @@ class Chains:
         if entry.position == 1 and head == 1 and not entry.hidden:
             return
         links = self._chains.setdefault((entry.ledger_id, entry.ik), {})
-        links[entry.position] = ChainLink(entry.id, head, entry.reverses, entry.reversed_by)
+        links[entry.position] = ChainLink(
+            entry.id,
+            head,
+            entry.reverses,
+            entry.reversed_by,
+            entry.reversed_at_ms,
+            entry.created_ms,
+            entry.posted_ms,
+            tuple([(line.account_path, line.currency, line.amount) for line in entry.lines]),
+        )
 
     def audit(self) -> list[Finding]:
-        """I2 positions run from 1 to the head, and who reverses says so on both sides."""
+        """I2 positions run from 1 to the head, and who reverses says so on both sides.
+
+        Every entry but the newest is reversed by the next one, which undoes it exactly, or is that
+        one.
+        """
         findings = []
         for (ledger_id, ik), links in self._chains.items():
             subject = f"ik {ik} of ledger {ledger_id}"
@@ -112,6 +135,7 @@ class Chains:
             if head is None or sorted(links) != list(range(1, head + 1)):
                 detail = f"the chain's head is {head}, its positions are {sorted(links)}"
                 findings.append(Finding("I2", subject, detail))
+            findings += _audit_order(subject, links)
             by_id = {link.id: link for link in links.values()}
             for link in links.values():
                 for other, back in (
@@ -124,6 +148,18 @@ class Chains:
                         detail = f"{link.id} names {other}, which does not name it back"
                         findings.append(Finding("I2", subject, detail))
         return findings
+
+
+def _audit_order(subject: str, links: Mapping[int, ChainLink]) -> list[Finding]:
+    findings = []
+    for position, link in links.items():
+        following = links.get(position + 1)
+        if following is None or link.reverses is not None:
+            continue
+        if link.reversed_by != following.id or not link.is_undone_by(following):
+            detail = f"{following.id} at position {position + 1} does not undo {link.id}"
+            findings.append(Finding("I2", subject, detail))
+    return findings
 
 
 # --- Balances -------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ FAULTS = {
     *[f"index: {fault}" for fault in ("unavailable", "lost_answer", "overloaded")],
     *["writer killed", "indexer killed"],
     *["fate: acknowledged", "fate: refused"],
+    *["update: acknowledged", "update: refused", "reverse: acknowledged"],
+    *["migrate: acknowledged", "migrate: refused", "chain of 5"],
 }
 
 _reached: Counter[str] = Counter()

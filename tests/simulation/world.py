@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from indexer.projectors import Engines, Projectors
 from shared.errors import Overloaded, StoreError
@@ -31,13 +31,17 @@ from shared.testing.memory import MemoryTable
 from shared.testing.memory_index import MemoryIndex
 from shared.testing.memory_stream import MemoryStream
 from shared.testing.simulator import VirtualClock
+from tests.simulation.changes import Change, ask_change, make_change
 from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
 from write_service.plans import Committed, Outcome, Rejected
 from write_service.posting import WriteServices, post_batch, post_entry
 
+T = TypeVar("T")
+
 CLIENTS = 6
 POSTS_PER_CLIENT = 12
+CHANGES_SHARE = 0.35  # of what clients ask, once there is something to change
 USERS = ("ann", "bob", "cid", "dan")
 TRIES_MAX = 4
 CALM_TRIES_MAX = 20
@@ -64,9 +68,9 @@ class WriteProcess:
     """One write process; a killed one answers nobody."""
 
     services: WriteServices
-    calls: dict["asyncio.Task[Outcome]", None] = field(default_factory=dict)  # in their order
+    calls: dict["asyncio.Task[Any]", None] = field(default_factory=dict)  # in their order
 
-    async def call(self, coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
+    async def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         task = asyncio.ensure_future(coroutine)
         self.calls[task] = None
         try:
@@ -93,6 +97,7 @@ class World:
         self.tokens = count(1)
         self.faults = Counter[str]()
         self.posts: list[Post] = []
+        self.changes: list[Change] = []
         self.table = FaultyTable(
             self.memory, self._rng(), swarm_table(self._rng(), rate_max=FAULT_RATE_MAX)
         )
@@ -188,21 +193,43 @@ class World:
         iks = [f"{client}-{number}-{at}" for at in range(size)]
         return Post(iks, [self._body() for _ in range(size)])
 
+    def _next(self, number: int, turn: int) -> Post | Change:
+        known = self.told()
+        if known and self.rng.random() < CHANGES_SHARE:
+            change = make_change(self.rng, known, f"{number}-{turn}", self._body())
+            self.changes.append(change)
+            return change
+        post = self._post(number, turn)
+        self.posts.append(post)
+        return post
+
+    def told(self) -> list[LedgerEntry]:
+        """Every entry that a client was told of, at the revision that it was told at."""
+        return [entry for each in (*self.posts, *self.changes) for entry in each.answers]
+
     async def client(self, number: int) -> None:
         for turn in range(POSTS_PER_CLIENT):
-            post = self._post(number, turn)
-            self.posts.append(post)
+            asked = self._next(number, turn)
             for _ in range(self.rng.randrange(1, TRIES_MAX)):
-                await self.send(post)
-                if post.fate != "unknown":
+                await self.send(asked)
+                if asked.fate != "unknown":
                     break
                 await asyncio.sleep(self.rng.random() / 2)
             await asyncio.sleep(self.rng.random() / 5)
 
-    async def send(self, post: Post) -> None:
+    async def send(self, asked: Post | Change) -> None:
         """One sending: a lost connection and an answer that may be retried leave the fate
         unknown."""
         process = self.rng.choice(self.writers)
+        try:
+            if isinstance(asked, Change):
+                await process.call(ask_change(process.services, asked))
+            else:
+                await self._send_post(process, asked)
+        except (asyncio.CancelledError, StoreError, Overloaded):
+            return
+
+    async def _send_post(self, process: WriteProcess, post: Post) -> None:
         commands = [
             add_ledger_entry(WORKSPACE, ik, LedgerEntryInput.model_validate(body))
             for ik, body in zip(post.iks, post.bodies, strict=True)
@@ -213,10 +240,7 @@ class World:
             if len(commands) == 1
             else post_batch(services, commands)
         )
-        try:
-            outcome = await process.call(asked)
-        except (asyncio.CancelledError, StoreError, Overloaded):
-            return
+        outcome: Outcome = await process.call(asked)
         if isinstance(outcome, Committed):
             post.fate = "acknowledged"
             post.answers = [entry for entry, _ in outcome.entries]
@@ -225,22 +249,21 @@ class World:
 
     async def resolve(self) -> None:
         """Jepsen's final phase: every unknown fate is asked for until it is known."""
-        for post in self.posts:
+        for asked in (*self.posts, *self.changes):
             for _ in range(CALM_TRIES_MAX):
-                if post.fate != "unknown":
+                if asked.fate != "unknown":
                     break
-                await self.send(post)
-            assert post.fate != "unknown", f"{post.iks} can't be resolved without faults"
+                await self.send(asked)
+            assert asked.fate != "unknown", f"{asked} can't be resolved without faults"
 
     # --- What stands ------------------------------------------------------------------------------
     def entries(self) -> dict[str, LedgerEntry]:
-        """Entries by ik, as the table holds them."""
+        """Entries by id, as the table holds them."""
         found = {}
         for item in self.memory.dump(TableName.LEDGER):
             if str(item["pk"]).startswith("E#"):
                 entry = entry_from_item(item)
-                assert entry.ik not in found, f"{entry.ik} stands twice"
-                found[entry.ik] = entry
+                found[entry.id] = entry
         return found
 
     async def catch_up(self, is_done: Callable[[], Awaitable[bool]]) -> None:
