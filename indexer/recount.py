@@ -1,5 +1,5 @@
-"""Recounts the balance histories from the entries, beside the live ones, and puts right what
-differs.
+"""Recounts the balance histories, and how many entries of each type there are, from the entries,
+beside the live ones, and puts right what differs.
 
     note checkpoints P0 ─► scan all entries into sums ─► fence: the projector stands still at P
          └── meanwhile the stream after P0 tells which entries are new ──┘
@@ -37,8 +37,15 @@ from indexer.reads import StreamReads
 from indexer.tablescan import PAGES_MAX, partitions, scanned_entries
 from shared.clock import Clock
 from shared.errors import LeaseLost, StoreUnavailable, StreamTrimmed
-from shared.ledger.audits import Expected, Finding, Tally, audit_history
+from shared.ledger.audits import Expected, Finding, Tally, audit_count, audit_history
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.entry_counts import (
+    CountKey,
+    EntryCount,
+    count_adds,
+    count_of,
+    type_of_position,
+)
 from shared.ledger.history import rebuilt
 from shared.limits import STORE_BACKOFF_MS, TRANSACT_ITEMS_MAX
 from shared.store import keys
@@ -232,23 +239,31 @@ class _Repair:
         self._asides: dict[
             tuple[str, str], list[str]
         ] = {}  # history -> asides that hold sums for it
+        self._count_asides: dict[CountKey, list[str]] = {}
+        self._seen_counts: set[CountKey] = set()
         self._kept: dict[str, Aside] = {}
         self._seen: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
         """Every history, then those that are missing."""
         await self._note_asides()
-        async for account, items in self._accounts():
+        async for kind, owner, items in self._partitions():
+            if kind == "N":
+                await self._judge_counts(owner, items)
+                continue
             for currency, (head, months) in _histories(items).items():
-                await self._judge(account, currency, head, months)
+                await self._judge(owner, currency, head, months)
         for account, currency in self._tally.balances.keys() - self._seen:
             await self._judge(account, currency, None, {})
+        for key in self._tally.counts.keys() - self._seen_counts:
+            await self._judge_count(key, None)
 
-    async def _accounts(self) -> AsyncIterator[tuple[str, list[Item]]]:
+    async def _partitions(self) -> AsyncIterator[tuple[str, str, list[Item]]]:
+        """Of each account's balances, and each ledger's counts."""
         async for pk, items in partitions(self._parts.table, TableName.BALANCES):
-            kind, _, account = pk.partition("#")
-            if kind == "B" and self._tally.is_mine(account):
-                yield account, items
+            kind, _, owner = pk.partition("#")
+            if kind in ("B", "N") and self._tally.is_mine(owner):
+                yield kind, owner, items
 
     async def _note_asides(self) -> None:
         """What was put aside is counted now: it must not be added again later."""
@@ -259,6 +274,10 @@ class _Repair:
                 continue  # it still can't be read, so it isn't counted either
             self._kept[held.sequence] = held
             for pk, sk, _ in held.body["deltas"]:
+                if pk[:2] == "N#":
+                    key = CountKey(pk[2:], *type_of_position(sk))
+                    self._count_asides.setdefault(key, []).append(held.sequence)
+                    continue
                 history = pk.partition("#")[2], sk.partition("#")[2]
                 self._asides.setdefault(history, []).append(held.sequence)
 
@@ -280,6 +299,40 @@ class _Repair:
                 return
             await asyncio.sleep(STORE_BACKOFF_MS * (attempt + 1) / 1_000)
         raise StoreUnavailable(f"the history of {account} in {currency} changes under the fence")
+
+    async def _judge_counts(self, ledger_id: str, items: Sequence[Item]) -> None:
+        if self._ledger_id not in (None, ledger_id):
+            return
+        for item in items:
+            key = CountKey(ledger_id, *type_of_position(str(item["sk"])))
+            self._seen_counts.add(key)
+            await self._judge_count(key, item)
+
+    async def _judge_count(self, key: CountKey, item: Item | None) -> None:
+        """Replaces a count that differs. Only the projector adds to it, and that stands still."""
+        expected = self._tally.counts.get(key, EntryCount(0, 0))
+        findings = audit_count(key, expected, None if item is None else count_of(item))
+        asides = self._count_asides.get(key, [])
+        if not findings and not asides:
+            return
+        if await self._parts.book.lost(self._leases.values()):
+            raise LeaseLost("the fence did not hold")
+        at = keys.entry_count(*key)
+        guards: tuple[Guard, ...] = (Absent(),)
+        if item is not None:
+            guards = (Is("n", item["n"]), Is("x", item["x"]))
+        more = True
+        while more:
+            turn, asides = asides[:ASIDES_AT_ONCE], asides[ASIDES_AT_ONCE:]
+            right: Item = {"pk": at.pk, "sk": at.sk, **count_adds(expected)}
+            shrunk = [self._without(each, at) for each in turn]
+            writes: list[Write] = [Put(at.table, right, guards), *[write for _, write in shrunk]]
+            if not await self._write(writes):
+                raise StoreUnavailable(f"the count of {key.type} changes under the fence")
+            self._kept.update({left.sequence: left for left, _ in shrunk})
+            guards = (Is("n", expected.posted), Is("x", expected.reversing))
+            more = bool(asides)
+        self._done.repaired += findings
 
     async def _put_right(self, account: str, currency: str, expected: Expected | None) -> bool:
         """Reads the history again, and writes it as it should be, with what was put aside of it.

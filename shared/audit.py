@@ -20,12 +20,14 @@ from shared.ledger.audits import (
     Finding,
     Fingerprint,
     Tally,
+    audit_count,
     audit_entry,
     audit_history,
     differences,
 )
 from shared.ledger.chart import ConsistencyConfig
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.entry_counts import CountKey, count_of, type_of_position
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schemas import Schema
@@ -88,6 +90,7 @@ class Auditor:
         self._due: dict[SetName, MemberSet] = {}
         self._found: dict[SetName, MemberSet] = {}
         self._histories: set[tuple[str, str]] = set()
+        self._counts: set[CountKey] = set()
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
 
@@ -181,6 +184,8 @@ class Auditor:
         kind, _, owner = pk.partition("#")
         if kind == "B":
             self._take_account_balances(owner, items)
+        elif kind == "N":
+            self._take_counts(owner, items)
         elif kind == "LE":
             self._take_list(owner, ENTRY_LIST, items)
         elif kind == "LL":
@@ -210,6 +215,14 @@ class Auditor:
             self.findings += audit_history(
                 account, currency, expected, heads.get(currency), months.get(currency, {})
             )
+
+    def _take_counts(self, ledger_id: str, items: Sequence[Item]) -> None:
+        if not self._is_mine(ledger_id):
+            return
+        for item in items:
+            key = CountKey(ledger_id, *type_of_position(str(item["sk"])))
+            self._counts.add(key)
+            self.findings += audit_count(key, self.tally.counts.get(key), count_of(item))
 
     def _take_list(self, owner: str, name: str, items: Sequence[Item]) -> None:
         for item in items:
@@ -251,7 +264,10 @@ class Auditor:
             self._due_document(document)
 
     def _judge_histories(self) -> None:
-        """Histories that are missing; balances that have grown beyond an amount."""
+        """Histories and counts that are missing; balances that have grown beyond an amount."""
+        for key, count in self.tally.counts.items():
+            if key not in self._counts:
+                self.findings += audit_count(key, count, None)
         for (account, currency), expected in self.tally.balances.items():
             if (account, currency) not in self._histories:
                 self.findings += audit_history(account, currency, expected, None, {})

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from shared.ledger.accounts import EQUATION_SIGN
 from shared.ledger.amounts import in_int96
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.entry_counts import CountKey, EntryCount
 from shared.ledger.history import Attributes, Sums, hours_by_month, latest, months_of_head
 from shared.ledger.identifiers import account_id, entry_id
 from shared.ledger.periods import local_bucket
@@ -203,14 +204,20 @@ class Tally:
         self._part = part
         self._of_parts = of_parts
         self.balances: dict[tuple[str, str], Expected] = {}
+        self.counts: dict[CountKey, EntryCount] = {}
         self._ids: dict[tuple[str, str], str] = {}
 
     def is_mine(self, account: str) -> bool:
-        """Whether the account belongs to this part."""
+        """Whether the account, or the ledger whose entries are counted, belongs to this part."""
         return self._of_parts == 1 or int(account[:8], 16) % self._of_parts == self._part
 
     def add(self, entry: LedgerEntry, utc_offset_minutes: int, times: int = 1) -> None:
-        """Counts the lines of `entry`; `times` = -1 takes them back."""
+        """Counts `entry` and its lines; `times` = -1 takes them back."""
+        if entry.type is not None and self.is_mine(entry.ledger_id):
+            key = CountKey(entry.ledger_id, entry.type, entry.type_version or 1)
+            posted, reversing = self.counts.get(key, EntryCount(0, 0))
+            more = (0, times) if entry.reverses else (times, 0)
+            self.counts[key] = EntryCount(posted + more[0], reversing + more[1])
         bucket = local_bucket(entry.posted_ms, utc_offset_minutes)
         at = (bucket.month, bucket.hour)
         for line in entry.lines:
@@ -256,6 +263,19 @@ def audit_history(
     findings += _compare("I6", f"{subject}, month", months_of_head(head), _present(by_month))
     findings += _compare("I6", f"{subject}, hour", hours_by_month(head, months), _present(by_hour))
     return findings
+
+
+def audit_count(
+    key: CountKey, expected: EntryCount | None, found: EntryCount | None
+) -> list[Finding]:
+    """I6 how many entries of a type there are."""
+    nothing = EntryCount(0, 0)
+    due, seen = expected or nothing, found or nothing
+    if seen == due:
+        return []
+    subject = f"count of {key.type}, version {key.version}, of ledger {key.ledger_id}"
+    detail = f"posted {seen.posted}, reversing {seen.reversing}; "
+    return [Finding("I6", subject, f"{detail}should be {due.posted}, {due.reversing}")]
 
 
 def _present(sums: Mapping[At, Sums]) -> dict[At, Sums]:

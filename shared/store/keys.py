@@ -24,6 +24,7 @@ Table `balances` (not streamed; derived, or running sums):
     B#<account id>   H#<currency>           history: totals, months and     latest, month or year,
                                             recent hours                    all currencies
     B#<account id>   M#<currency>#<yyyymm>  history: a month's older hours  at day or hour, with H#
+    N#<ledger id>    <type>#<version>       how many entries of a type      list
     LE#<ledger id>   <posted>#<entry id>    strong list of entries          list
     LL#<account id>  <posted>#<line id>     an account's strong lines       list
     K#<projector>    <shard id>             lease and checkpoint            follow
@@ -137,6 +138,15 @@ def history_head(account_id: str, currency: str) -> Key:
 def history_month(account_id: str, currency: str, month: int) -> Key:
     """`month` is yyyymm in the ledger's own time."""
     return Key(BALANCES, balances_of(account_id), f"M#{currency}#{month:06d}")
+
+
+def entry_counts(ledger_id: str) -> str:
+    """Partition of a ledger's counts of entries, by type and version."""
+    return f"N#{ledger_id}"
+
+
+def entry_count(ledger_id: str, entry_type: str, version: int) -> Key:
+    return Key(BALANCES, entry_counts(ledger_id), f"{entry_type}#{version:010d}")
 
 
 def strong_entries(ledger_id: str) -> str:
