@@ -46,6 +46,7 @@ SEARCHES_PER_CALL_MAX = 50  # of one _msearch
 LIST_WALK_CHUNK_ITEMS = 100  # what a filtered list that DynamoDB serves reads at a time
 LIST_WALK_ITEMS_MAX = 2_000  # … and reads for one page at most
 REVERSAL_HISTORY_ENTRIES_MAX = 200
+DATA_MIGRATION_VERSIONS_MAX = 200  # newest Schema versions that data migrations are read from
 CURRENCIES_PER_ACCOUNT_MAX = 1_000  # what a plural balance change lists
 DURING_GRANULES_MAX = 744  # hours of the longest month
 TORN_READS_MAX = 5  # times that a balance and its hours are read again while they are being folded
