@@ -45,18 +45,18 @@ def make_change(rng: Random, known: list[LedgerEntry], label: str, body: dict[st
 
 async def ask_change(services: WriteServices, change: Change) -> None:
     """Asks for the change, and notes what is known of it then."""
+    outcome: LedgerEntry | Reversed | Migrated | Refused
     try:
         outcome = await _outcome(services, change)
     except RejectionError:
-        change.fate = "refused"
-        return
+        outcome = Rejected(())
     if isinstance(outcome, LedgerEntry):
         change.answers = [outcome]
     elif isinstance(outcome, Reversed):
         change.answers = [outcome.reversed, outcome.reversing]
     elif isinstance(outcome, Migrated):
         change.answers = [outcome.reversal.reversed, outcome.reversal.reversing, outcome.new]
-    elif isinstance(outcome, Rejected):
+    elif isinstance(outcome, Rejected) and not change.answers:
         change.fate = "refused"
     if change.answers:
         change.fate = "acknowledged"

@@ -41,6 +41,7 @@ T = TypeVar("T")
 
 CLIENTS = 6
 POSTS_PER_CLIENT = 12
+RIVALS_SHARE = 0.4  # of the changes that another client makes at the same time
 CHANGES_SHARE = 0.35  # of what clients ask, once there is something to change
 USERS = ("ann", "bob", "cid", "dan")
 TRIES_MAX = 4
@@ -203,6 +204,13 @@ class World:
         self.posts.append(post)
         return post
 
+    async def _race(self, change: Change) -> None:
+        """The change at once with another one of the same entry, through every process."""
+        rival = make_change(self.rng, self.told(), f"{change.label}-rival", self._body())
+        rival.entry_id = change.entry_id
+        self.changes.append(rival)
+        await asyncio.gather(*[self.send(each) for each in (change, rival, change, rival)])
+
     def told(self) -> list[LedgerEntry]:
         """Every entry that a client was told of, at the revision that it was told at."""
         return [entry for each in (*self.posts, *self.changes) for entry in each.answers]
@@ -210,10 +218,12 @@ class World:
     async def client(self, number: int) -> None:
         for turn in range(POSTS_PER_CLIENT):
             asked = self._next(number, turn)
+            if isinstance(asked, Change) and self.rng.random() < RIVALS_SHARE:
+                await self._race(asked)
             for _ in range(self.rng.randrange(1, TRIES_MAX)):
-                await self.send(asked)
                 if asked.fate != "unknown":
                     break
+                await self.send(asked)
                 await asyncio.sleep(self.rng.random() / 2)
             await asyncio.sleep(self.rng.random() / 5)
 
