@@ -1,5 +1,5 @@
-"""Recounts the balance histories, and the balances of groups, from the entries, beside the live
-ones, and puts right what differs.
+"""Recounts from the entries, beside the live ones, the balance histories, the balances of groups,
+and how many entries of each type there are; puts right what differs.
 
     note checkpoints P0 ─► scan all entries into sums ─► fence: the projector stands still at P
          └── meanwhile the stream after P0 tells which entries are new ──┘
@@ -41,8 +41,23 @@ from indexer.reads import StreamReads
 from indexer.tablescan import PAGES_MAX, partitions, scanned_entries
 from shared.clock import Clock
 from shared.errors import LeaseLost, StoreUnavailable, StreamTrimmed
-from shared.ledger.audits import Expected, ExpectedGroup, Finding, Tally, audit_group, audit_history
+from shared.ledger.audits import (
+    Expected,
+    ExpectedGroup,
+    Finding,
+    Tally,
+    audit_count,
+    audit_group,
+    audit_history,
+)
 from shared.ledger.entries import Group, LedgerEntry
+from shared.ledger.entry_counts import (
+    CountKey,
+    EntryCount,
+    count_adds,
+    count_of,
+    type_of_position,
+)
 from shared.ledger.history import rebuilt, sum_adds
 from shared.limits import STORE_BACKOFF_MS, TRANSACT_ITEMS_MAX
 from shared.store import keys
@@ -273,6 +288,7 @@ class _Repair:
         self._ledger_id = count.ledger_id
         self._done = count.done
         self._asides: dict[tuple[str, str], list[str]] = {}  # item's pk, sk -> asides with its sums
+        self._seen_counts: set[CountKey] = set()
         self._kept: dict[str, Aside] = {}
         self._seen: set[tuple[str, str]] = set()
         self._seen_groups: set[tuple[str, str, str]] = set()
@@ -288,10 +304,14 @@ class _Repair:
             elif kind == "G":
                 for item in items:
                     await self._judge_group_item(owner, item)
+            elif kind == "N" and self._tally.is_mine(owner):
+                await self._judge_counts(owner, items)
         for account, currency in self._tally.balances.keys() - self._seen:
             await self._judge(account, currency, None, {})
         for name in self._tally.groups.keys() - self._seen_groups:
             await self._judge_group(name, None)
+        for key in self._tally.counts.keys() - self._seen_counts:
+            await self._judge_count(key, None)
 
     async def _note_asides(self) -> None:
         """What was put aside is counted now: it must not be added again later."""
@@ -389,6 +409,36 @@ class _Repair:
         self._kept.update({left.sequence: left for left, _ in shrunk})
         del asides[:ASIDES_AT_ONCE]
         return True
+
+    async def _judge_counts(self, ledger_id: str, items: Sequence[Item]) -> None:
+        if self._ledger_id not in (None, ledger_id):
+            return
+        for item in items:
+            key = CountKey(ledger_id, *type_of_position(str(item["sk"])))
+            self._seen_counts.add(key)
+            await self._judge_count(key, item)
+
+    async def _judge_count(self, key: CountKey, item: Item | None) -> None:
+        """Replaces a count that differs. Only the projector adds to it, and that stands still."""
+        expected = self._tally.counts.get(key, EntryCount(0, 0))
+        findings = audit_count(key, expected, None if item is None else count_of(item))
+        at = keys.entry_count(*key)
+        asides = self._asides_of(at)
+        if not findings and not asides:
+            return
+        if await self._parts.book.lost(self._leases.values()):
+            raise LeaseLost("the fence did not hold")
+        guards: tuple[Guard, ...] = (Absent(),)
+        if item is not None:
+            guards = (Is("n", item["n"]), Is("x", item["x"]))
+        more = True
+        while more:
+            right: Item = {"pk": at.pk, "sk": at.sk, **count_adds(expected)}
+            if not await self._write_with_asides([Put(at.table, right, guards)], asides, at):
+                raise StoreUnavailable(f"the count of {key.type} changes under the fence")
+            guards = (Is("n", expected.posted), Is("x", expected.reversing))
+            more = bool(asides)
+        self._done.repaired += findings
 
     async def _put_right(self, account: str, currency: str, expected: Expected | None) -> bool:
         """Reads the history again, and writes it as it should be, with what was put aside of it.

@@ -20,6 +20,7 @@ from shared.ledger.audits import (
     Finding,
     Fingerprint,
     Tally,
+    audit_count,
     audit_entry,
     audit_group,
     audit_history,
@@ -28,6 +29,7 @@ from shared.ledger.audits import (
 from shared.ledger.chart import ConsistencyConfig
 from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.entry_counts import CountKey, count_of, type_of_position
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schemas import Schema
@@ -103,6 +105,7 @@ class Auditor:
         self._histories: set[tuple[str, str]] = set()
         self._group_balances: set[tuple[str, str, str]] = set()  # group, account, currency
         self._strong_groups: dict[tuple[str, str, str], int] = {}
+        self._counts: set[CountKey] = set()
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
         self._gone: set[str] = set()  # accounts of deleted ledgers
@@ -231,6 +234,8 @@ class Auditor:
             self._take_account_balances(owner, items)
         elif kind == "G":
             self._take_group_balances(owner, items)
+        elif kind == "N":
+            self._take_counts(owner, items)
         elif kind == "LE":
             self._take_list(owner, ENTRY_LIST, items)
         elif kind == "LL":
@@ -276,6 +281,14 @@ class Auditor:
                 self._group_balances.add(name)
                 self.findings += audit_group(name, expected, item)
 
+    def _take_counts(self, ledger_id: str, items: Sequence[Item]) -> None:
+        if not self._is_mine(ledger_id):
+            return
+        for item in items:
+            key = CountKey(ledger_id, *type_of_position(str(item["sk"])))
+            self._counts.add(key)
+            self.findings += audit_count(key, self.tally.counts.get(key), count_of(item))
+
     def _take_list(self, owner: str, name: str, items: Sequence[Item]) -> None:
         for item in items:
             self._add(self._found, (owner, name), str(item["sk"]), None)
@@ -319,7 +332,10 @@ class Auditor:
             self._due_document(document)
 
     def _judge_histories(self) -> None:
-        """Histories that are missing; balances that have grown beyond an amount."""
+        """Histories and counts that are missing; balances that have grown beyond an amount."""
+        for key, count in self.tally.counts.items():
+            if key not in self._counts:
+                self.findings += audit_count(key, count, None)
         for (account, currency), expected in self.tally.balances.items():
             if (account, currency) not in self._histories:
                 self.findings += audit_history(account, currency, expected, None, {})

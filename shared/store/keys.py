@@ -33,6 +33,7 @@ Table `balances` (not streamed; derived, or running sums):
                      <currency>#E           account, by the indexer         by path
     G#<group id>     … #S                   the same, by the entries' own   the same; post
                                             transactions
+    N#<ledger id>    <type>#<version>       how many entries of a type      list
     LE#<ledger id>   <posted>#<entry id>    strong list of entries          list
     LL#<account id>  <posted>#<line id>     an account's strong lines       list
     LM#<ledger id>   v<number>              the migration to a version      list, migrate
@@ -221,6 +222,15 @@ def parse_group_balance(sk: str) -> GroupBalanceName:
     _, account_id, currency, kind = sk.rsplit("#", 3)
     assert kind in ("E", "S")
     return GroupBalanceName(account_id, currency, kind == "S")
+
+
+def entry_counts(ledger_id: str) -> str:
+    """Partition of a ledger's counts of entries, by type and version."""
+    return f"N#{ledger_id}"
+
+
+def entry_count(ledger_id: str, entry_type: str, version: int) -> Key:
+    return Key(BALANCES, entry_counts(ledger_id), f"{entry_type}#{version:010d}")
 
 
 def strong_entries(ledger_id: str) -> str:

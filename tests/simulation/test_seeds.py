@@ -18,6 +18,8 @@ FAULTS = {
     *["writer killed", "indexer killed", "a group joined"],
     *["fate: acknowledged", "fate: refused"],
     *["version stored", "ledger deleted", "schema deleted", "bookkeeping lost"],
+    *["update: acknowledged", "update: refused", "reverse: acknowledged"],
+    *["migrate: acknowledged", "migrate: refused", "chain of 5"],
 }
 
 _reached: Counter[str] = Counter()

@@ -30,6 +30,7 @@ MAKERS = (
     (keys.strong_total, (PART, PART)),
     (keys.history_head, (PART, PART)),
     (keys.history_month, (PART, PART, st.integers(101, 999_912))),
+    (keys.entry_count, (PART, PART, st.integers(1, 10**9))),
     (keys.strong_entry_listed, (PART, MILLISECONDS, PART)),
     (keys.strong_line_listed, (PART, MILLISECONDS, PART)),
     (keys.ledger_migration, (PART, st.integers(1, 10**9))),
