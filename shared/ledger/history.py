@@ -198,8 +198,12 @@ def head_adds(delta: HistoryDelta) -> dict[str, int]:
     change.
     """
     adds: dict[str, int] = {"r": 1}
-    _add(adds, "o", delta.own)
-    _add(adds, "c", delta.child)
+    if delta.own_by_hour:
+        adds["o"] = 0  # also where the lines come to nothing: that there are some shows
+        _add(adds, "o", delta.own)
+    if delta.child_by_hour:
+        adds["c"] = 0
+        _add(adds, "c", delta.child)
     for by_hour, month_letter, hour_letter in (
         (delta.own_by_hour, "m", "h"),
         (delta.child_by_hour, "n", "j"),

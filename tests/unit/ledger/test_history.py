@@ -55,7 +55,7 @@ def test_a_delta_names_its_months_and_hours():
 
 
 def test_a_delta_of_nothing_still_counts_as_a_change():
-    assert head_adds(HistoryDelta(0, 0, {(202401, 3): 0}, {})) == {"r": 1}
+    assert head_adds(HistoryDelta(0, 0, {(202401, 3): 0}, {})) == {"r": 1, "o": 0}
 
 
 def test_without_items_everything_is_zero():
