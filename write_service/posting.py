@@ -80,6 +80,7 @@ async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) ->
     replays: list[tuple[int, LedgerEntry]] = []
     rejections: list[tuple[int, Rejection]] = []
     seen: set[str] = set()
+    await services.prefetcher.learn_all(commands)
     for place, command in enumerate(commands):
         planned = await plan(services, command)
         if isinstance(planned, EntryPlan):
