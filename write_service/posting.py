@@ -130,6 +130,7 @@ async def _post_batch(
     replays: list[tuple[int, LedgerEntry]] = []
     rejections: list[tuple[int, Rejection]] = []
     seen: set[str] = set()
+    await services.prefetcher.learn_all(commands)
     for place, command in enumerate(commands):
         end = ends.get(place)
         if end is not None and not end.is_reversal:
