@@ -12,7 +12,7 @@ from indexer.bulk import BulkReport, BulkWriter
 from indexer.folds import Folder
 from indexer.leases import Checkpoint, Lease, LeaseBook
 from indexer.meters import RECORDS_PUT_ASIDE, IndexerFamilies, ProjectorMeters
-from indexer.projections.balances import counted_entry, project_rollups
+from indexer.projections.balances import Counted, counted, project_rollups
 from indexer.projections.search import project_documents
 from indexer.quarantine import (
     BALANCES,
@@ -24,15 +24,19 @@ from indexer.quarantine import (
 )
 from indexer.records import UNREADABLE, Change, StreamChange, Unreadable
 from indexer.rollups import RollupWriter
+from indexer.sweeps import GoneLedgers, sweep
 from shared.clock import Clock
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.ledgers import Ledger
 from shared.observe import EventLog
-from shared.search.index import Operation
+from shared.search.index import Index, Operation
 from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.table import Update
 
 LOG = EventLog("indexer")
+LEDGER_SWEPT = "ledger_swept"
 FOLDS_AT_ONCE = 10
 FOLDS_UNDER_LOAD = 1
 
@@ -74,14 +78,16 @@ class SearchApplier:
 
     def __init__(
         self,
-        writer: BulkWriter,
+        index: Index,
         book: LeaseBook,
         quarantine: Quarantine,
         clock: Clock,
         families: IndexerFamilies,
     ) -> None:
         self.book = book
-        self._writer = writer
+        self._index = index
+        self._writer = BulkWriter(index)
+        self._gone = GoneLedgers()
         self._quarantine = quarantine
         self._clock = clock
         self._meters = ProjectorMeters(families, SEARCH)
@@ -93,6 +99,9 @@ class SearchApplier:
 
     async def apply(self, lease: Lease, changes: Sequence[StreamChange]) -> None:
         """See Applier."""
+        deleted = deleted_ledgers(changes)
+        for ledger_id in deleted:
+            self._gone.add(ledger_id)
         operations, asides = self._project(changes)
         if operations:
             report = await self._writer.apply(operations)
@@ -102,7 +111,12 @@ class SearchApplier:
         if asides:
             await self._quarantine.keep(asides)
             _tell_aside(SEARCH, self._meters, asides)
+        for ledger_id in deleted:
+            LOG.info(LEDGER_SWEPT, ledger=ledger_id, documents=await self._sweep(ledger_id))
         await self.book.advance(lease, Checkpoint(changes[-1].sequence))
+
+    async def _sweep(self, ledger_id: str) -> int:
+        return await sweep(self._index, self._writer, ledger_id)
 
     async def idle(self) -> None:
         """See Applier."""
@@ -112,6 +126,8 @@ class SearchApplier:
         asides: list[Aside] = []
         for change in changes:
             if isinstance(change, Change):
+                if _owner(change) in self._gone:
+                    continue  # its documents are removed
                 try:
                     operations += project_documents(change)
                 except UNREADABLE as error:
@@ -142,7 +158,7 @@ class SearchApplier:
 
 
 class BalancesApplier:
-    """Sums of the balance histories."""
+    """Sums of the balance histories and of groups."""
 
     projector = BALANCES
 
@@ -183,16 +199,17 @@ class BalancesApplier:
 
     async def project(self, changes: Sequence[StreamChange]) -> tuple[list[Update], list[Aside]]:
         """What the changes add, and the records of entries that can't be counted."""
-        entries: list[tuple[StreamChange, LedgerEntry]] = []
+        found: list[tuple[StreamChange, Counted]] = []
         unreadable: list[Unreadable] = []
         offsets: dict[str, int] = {}
         for change in changes:
-            entry = counted_entry(change)
-            if entry is None:
-                if isinstance(change, Unreadable) and change.inserted and change.pk[:2] == "E#":
-                    unreadable.append(change)
+            each = counted(change)
+            if each is None:
+                unknown = _uncounted(change)
+                if unknown is not None:
+                    unreadable.append(unknown)
                 continue
-            ledger_id = entry.ledger_id
+            ledger_id = each.entry.ledger_id
             if ledger_id not in offsets:
                 offset = await self._catalog.utc_offset_minutes(ledger_id)
                 if offset is None:
@@ -200,14 +217,44 @@ class BalancesApplier:
                     unreadable.append(unprojectable(change, why))
                     continue
                 offsets[ledger_id] = offset
-            entries.append((change, entry))
+            found.append((change, each))
         try:
-            updates = project_rollups([entry for _, entry in entries], offsets)
+            updates = project_rollups([each for _, each in found], offsets)
         except UNREADABLE:
-            updates, failed = _one_by_one(entries, offsets)
+            updates, failed = _one_by_one(found, offsets)
             unreadable += failed
         now_ms = self._clock.now_ms()
         return updates, [unreadable_aside(BALANCES, each, now_ms) for each in unreadable]
+
+
+def _uncounted(change: StreamChange) -> Unreadable | None:
+    """The record, when what it should count can't be told: an unreadable entry may be new or have
+    joined a group, and an updated one that was unreadable before may have joined any of its."""
+    if isinstance(change, Unreadable):
+        return change if change.pk[:2] == "E#" else None
+    if not isinstance(change, Change) or not isinstance(change.new, LedgerEntry):
+        return None
+    if change.inserted or change.old is not None:
+        return None
+    if not change.new.groups or not change.new.updates:
+        return None
+    return unprojectable(change, ValueError("what it was before can't be read"))
+
+
+def deleted_ledgers(changes: Sequence[StreamChange]) -> list[str]:
+    """Ids of the ledgers whose deletion is told, each once."""
+    found: dict[str, None] = {}
+    for change in changes:
+        ledger = change.new if isinstance(change, Change) and change.moved else None
+        if isinstance(ledger, Ledger) and ledger.state == "deleted":
+            found[ledger.id] = None
+    return list(found)
+
+
+def _owner(change: Change) -> str | None:
+    """The ledger that an entry or account is of."""
+    thing = change.new
+    return thing.ledger_id if isinstance(thing, LedgerEntry | LedgerAccount) else None
 
 
 def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:
@@ -220,16 +267,16 @@ def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:
 
 
 def _one_by_one(
-    entries: Sequence[tuple[StreamChange, LedgerEntry]], offsets: dict[str, int]
+    found: Sequence[tuple[StreamChange, Counted]], offsets: dict[str, int]
 ) -> tuple[list[Update], list[Unreadable]]:
     """The updates of all entries that can be counted, and those that can't."""
-    good: list[LedgerEntry] = []
+    good: list[Counted] = []
     failed: list[Unreadable] = []
-    for change, entry in entries:
+    for change, each in found:
         try:
-            project_rollups([entry], offsets)
+            project_rollups([each], offsets)
         except UNREADABLE as error:
             failed.append(unprojectable(change, error))
         else:
-            good.append(entry)
+            good.append(each)
     return project_rollups(good, offsets), failed
