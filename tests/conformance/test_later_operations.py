@@ -119,7 +119,7 @@ async def test_balances_of_a_group_are_the_sums_of_its_entries(client: Any, ledg
     await eventually(read, {"assets/bank": "110", ANN: "105", "income/fees": "5"})
 
 
-@pending("migrations")
+@pending("data-migrations")
 async def test_entries_of_an_archived_version_are_listed_for_migration(
     client: Any, schema: dict[str, Any]
 ) -> None:
@@ -145,7 +145,7 @@ async def test_entries_of_an_archived_version_are_listed_for_migration(
     await eventually(entries, [["d1"]])
 
 
-@pending("migrations")
+@pending("data-migrations")
 async def test_entries_of_an_archived_account_are_listed_for_migration(
     client: Any, schema: dict[str, Any]
 ) -> None:
