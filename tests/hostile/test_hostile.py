@@ -27,6 +27,7 @@ from shared.store.dynamo import open_table
 from shared.store.table import Table
 from tests.hostile.cases import Case, Request, World
 from tests.hostile.document_cases import DOCUMENT_CASES
+from tests.hostile.group_cases import GROUP_CASES
 from tests.hostile.ledger_cases import LEDGER_MUTATION_CASES
 from tests.hostile.posting_cases import POSTING_CASES
 from tests.hostile.reading_cases import READING_CASES
@@ -43,6 +44,7 @@ ALL_CASES = [
     *LEDGER_MUTATION_CASES,
     *SCHEMA_CASES,
     *READING_CASES,
+    *GROUP_CASES,
 ]
 CASES_MIN = 200
 TIMEOUT_S = 30
