@@ -24,15 +24,19 @@ from indexer.quarantine import (
 )
 from indexer.records import UNREADABLE, Change, StreamChange, Unreadable
 from indexer.rollups import RollupWriter
+from indexer.sweeps import GoneLedgers, sweep
 from shared.clock import Clock
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.ledgers import Ledger
 from shared.observe import EventLog
-from shared.search.index import Operation
+from shared.search.index import Index, Operation
 from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.table import Update
 
 LOG = EventLog("indexer")
+LEDGER_SWEPT = "ledger_swept"
 FOLDS_AT_ONCE = 10
 FOLDS_UNDER_LOAD = 1
 
@@ -74,14 +78,16 @@ class SearchApplier:
 
     def __init__(
         self,
-        writer: BulkWriter,
+        index: Index,
         book: LeaseBook,
         quarantine: Quarantine,
         clock: Clock,
         families: IndexerFamilies,
     ) -> None:
         self.book = book
-        self._writer = writer
+        self._index = index
+        self._writer = BulkWriter(index)
+        self._gone = GoneLedgers()
         self._quarantine = quarantine
         self._clock = clock
         self._meters = ProjectorMeters(families, SEARCH)
@@ -93,6 +99,9 @@ class SearchApplier:
 
     async def apply(self, lease: Lease, changes: Sequence[StreamChange]) -> None:
         """See Applier."""
+        deleted = deleted_ledgers(changes)
+        for ledger_id in deleted:
+            self._gone.add(ledger_id)
         operations, asides = self._project(changes)
         if operations:
             report = await self._writer.apply(operations)
@@ -102,7 +111,12 @@ class SearchApplier:
         if asides:
             await self._quarantine.keep(asides)
             _tell_aside(SEARCH, self._meters, asides)
+        for ledger_id in deleted:
+            LOG.info(LEDGER_SWEPT, ledger=ledger_id, documents=await self._sweep(ledger_id))
         await self.book.advance(lease, Checkpoint(changes[-1].sequence))
+
+    async def _sweep(self, ledger_id: str) -> int:
+        return await sweep(self._index, self._writer, ledger_id)
 
     async def idle(self) -> None:
         """See Applier."""
@@ -112,6 +126,8 @@ class SearchApplier:
         asides: list[Aside] = []
         for change in changes:
             if isinstance(change, Change):
+                if _owner(change) in self._gone:
+                    continue  # its documents are removed
                 try:
                     operations += project_documents(change)
                 except UNREADABLE as error:
@@ -223,6 +239,22 @@ def _uncounted(change: StreamChange) -> Unreadable | None:
     if not change.new.groups or not change.new.updates:
         return None
     return unprojectable(change, ValueError("what it was before can't be read"))
+
+
+def deleted_ledgers(changes: Sequence[StreamChange]) -> list[str]:
+    """Ids of the ledgers whose deletion is told, each once."""
+    found: dict[str, None] = {}
+    for change in changes:
+        ledger = change.new if isinstance(change, Change) and change.moved else None
+        if isinstance(ledger, Ledger) and ledger.state == "deleted":
+            found[ledger.id] = None
+    return list(found)
+
+
+def _owner(change: Change) -> str | None:
+    """The ledger that an entry or account is of."""
+    thing = change.new
+    return thing.ledger_id if isinstance(thing, LedgerEntry | LedgerAccount) else None
 
 
 def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:

@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from indexer.appliers import BalancesApplier, SearchApplier
-from indexer.bulk import BulkWriter
 from indexer.fence import sole_rebuilder
 from indexer.folds import Folder
 from indexer.leases import FENCE_MARK, LeaseBook
@@ -91,9 +90,7 @@ class Projectors:
         table, clock = engines.table, engines.clock
         reads = StreamReads(engines.stream, clock)
         search_book = LeaseBook(table, SEARCH, owner, clock)
-        search = SearchApplier(
-            BulkWriter(engines.index), search_book, Quarantine(table), clock, self._families
-        )
+        search = SearchApplier(engines.index, search_book, Quarantine(table), clock, self._families)
         balances = balances_applier(
             engines, LeaseBook(table, BALANCES, owner, clock), self._families
         )

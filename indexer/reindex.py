@@ -24,6 +24,7 @@ from indexer.leases import Checkpoint, Lease, LeaseBook, LeaseSeen
 from indexer.projections.search import project_documents, thing_operations
 from indexer.quarantine import Aside, Quarantine, document_aside
 from indexer.records import UNREADABLE, Change
+from indexer.sweeps import GoneLedgers
 from indexer.tablescan import pages
 from shared.clock import Clock
 from shared.errors import StoreUnavailable
@@ -32,6 +33,7 @@ from shared.ledger.entries import LedgerEntry
 from shared.limits import FOLLOW_IDLE_MS
 from shared.search.index import Deletion, Index, Kind, Operation, StoredDocument
 from shared.store import keys
+from shared.store.catalog import Catalog
 from shared.store.items import account_from_item, entry_from_item
 from shared.store.streams import Stream
 from shared.store.table import Item, Table, TableName
@@ -81,13 +83,18 @@ class Loader:
     def __init__(self, parts: SearchParts, into: Mapping[Kind, str] | None) -> None:
         self._parts = parts
         self._writer = BulkWriter(parts.index, into=into)
+        self._catalog = Catalog(parts.table, parts.clock)
+        self.gone = GoneLedgers()
         self.count = 0
 
     async def load(self, things: Sequence[LedgerEntry | LedgerAccount]) -> None:
-        """Applies the documents of `things`."""
+        """Applies the documents of `things`; those of deleted ledgers are left out."""
+        await self.gone.look_up(self._catalog, {thing.ledger_id for thing in things})
         operations: list[Operation] = []
         owners: dict[tuple[Kind, str], str] = {}
         for thing in things:
+            if thing.ledger_id in self.gone:
+                continue
             make = keys.entry if isinstance(thing, LedgerEntry) else keys.account
             for operation in thing_operations(thing):
                 operations.append(operation)
@@ -207,6 +214,8 @@ async def reload_ledger(parts: SearchParts, ledger_id: str) -> None:
         things = things_of(page, ledger_id)
         await loader.load(things)
         for thing in things:
+            if thing.ledger_id in loader.gone:
+                continue
             standing |= {(each.kind, each.id) for each in thing_operations(thing)}
     await parts.index.refresh()
     surplus: list[Operation] = []

@@ -94,12 +94,12 @@ class Verification:
         return auditor
 
     async def _learn_ledgers(self, items: list[Item]) -> None:
-        """Reads the ledgers and Schemas of the entries on a page, those not known yet."""
+        """Reads the ledgers and Schemas of what is on a page, those not known yet."""
         for item in items:
             if str(item["pk"])[:2] == "L#":
                 await self._learn(ledger_from_item(item))
         for item in items:
-            if str(item["pk"])[:2] == "E#":
+            if str(item["pk"])[:2] in ("E#", "A#"):
                 ledger_id = _ledger_of(item)
                 if ledger_id is not None and ledger_id not in self._ledgers:
                     found = await self._engines.table.get(keys.ledger(ledger_id), consistent=True)
@@ -110,13 +110,16 @@ class Verification:
         self._ledgers[ledger.id] = ledger
         if ledger.schema_key is not None and ledger.schema_version is not None:
             self._schemas[ledger.id] = await self._catalog.schema(
-                ledger.workspace_id, ledger.schema_key, ledger.schema_version
+                ledger.workspace_id,
+                ledger.schema_key,
+                ledger.schema_generation,
+                ledger.schema_version,
             )
 
 
 def _ledger_of(item: Item) -> str | None:
-    """Id of the ledger of an entry's item, without reading the whole entry; None when it can't be
-    told.
+    """Id of the ledger of an entry's or account's item, without reading all of it; None when it
+    can't be told.
     """
     body = item.get("b")
     if not isinstance(body, str):

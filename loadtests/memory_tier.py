@@ -30,6 +30,7 @@ from shared.testing.memory import MemoryTable
 from shared.testing.memory_index import MemoryIndex
 from write_service.app import compose, make_write_services
 from write_service.clients import ClientAdmin
+from write_service.work import Worker
 
 WORKSPACE = "default"
 VERIFY_WAIT_S = 120
@@ -82,7 +83,11 @@ async def serve(port: int, with_indexer: bool) -> None:
         "TWOFOLD_CLIENT_SECRET": client.secret,
         "TWOFOLD_SCOPE": settings.scope,
     }
+    worker = Worker(services, "memory")
+    working = asyncio.create_task(worker.run())
     await server.serve()
+    worker.stop()
+    await working
     await services.committer.close()
     if following is None:
         return

@@ -156,7 +156,8 @@ def _ledger_lines(given: FilterSet, ledger: Ledger) -> ListFilter:
     if "externalTxIds" in given:
         detail = "externalTxIds works on LedgerAccount.lines only"
         raise RejectionError(reject("invalid_filter", where=where, detail=detail))
-    if ("ledgerAccount" in given) == ("path" in given):
+    named = [name for name in ("ledgerAccount", "path") if _given(given.get(name))]
+    if len(named) != 1:
         detail = "Ledger.lines needs ledgerAccount or path, and not both"
         raise RejectionError(reject("invalid_filter", where=where, detail=detail))
     clauses = _read(given, _LINE_MEMBERS, ledger)

@@ -16,7 +16,7 @@ from typing import Any
 from read_service.context import RequestContext
 from shared.errors import RejectionError
 from shared.ledger import identifiers
-from shared.ledger.accounts import LedgerAccount
+from shared.ledger.accounts import ConsistencyConfig, LedgerAccount
 from shared.ledger.chart import AccountNode
 from shared.ledger.entries import LedgerEntry, PlacedLine
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion
@@ -189,6 +189,17 @@ async def chart_node(context: RequestContext, account: Account) -> AccountNode |
     return None if isinstance(resolved, str) else resolved.node
 
 
+async def consistency_of(context: RequestContext, account: Account) -> ConsistencyConfig:
+    """What is kept strong for the account: the Schema says it, or, without one, the account."""
+    ledger = await ledger_of(context, account.ledger_id)
+    if ledger.schema_key is not None:
+        node = await chart_node(context, account)
+        return ConsistencyConfig() if node is None else node.consistency
+    known = known_account(context, account)
+    whole = await whole_account(context, account) if known is None else known
+    return whole.consistency or ConsistencyConfig()
+
+
 # --- Entries and lines ----------------------------------------------------------------------------
 async def find_entry(
     context: RequestContext, match: Match, where: str = "ledgerEntry"
@@ -296,12 +307,13 @@ async def find_schema(context: RequestContext, match: Match) -> SchemaChoice | N
 
 
 async def schema_head(context: RequestContext, key: str) -> SchemaHead | None:
-    """The Schema's name and newest version."""
+    """The Schema's name and newest version; None when it was deleted."""
     head = context.primed_schema(key)
     if head is not None:
         return head
     item = await context.items.load(keys.schema_head(context.workspace_id, key))
-    return None if item is None else schema_head_from_item(item)
+    head = None if item is None else schema_head_from_item(item)
+    return None if head is None or head.state == "deleted" else head
 
 
 async def schema_version(context: RequestContext, key: str, version: int) -> SchemaVersion | None:
@@ -309,5 +321,9 @@ async def schema_version(context: RequestContext, key: str, version: int) -> Sch
     held = context.primed_schema_version(key, version)
     if held is not None:
         return held
-    item = await context.items.load(keys.schema_version(context.workspace_id, key, version))
+    head = await schema_head(context, key)
+    if head is None:
+        return None
+    stored_at = keys.schema_version(context.workspace_id, key, head.generation, version)
+    item = await context.items.load(stored_at)
     return None if item is None else schema_version_from_item(item)

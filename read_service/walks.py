@@ -2,6 +2,7 @@
 
     strong lists of entries and lines   LE#…, LL#…   references, newest first
     directories of ledgers, Schemas     LD#…, SD#…, SL#…   references, newest first
+    directory of custom currencies      UD#…               references, newest first
     versions of a Schema                S#…  v…      newest last, so listed against the keys' order
     currencies of an account            B#…  H#…, S#…, T#…
     balances of a group                 G#…  by path

@@ -32,7 +32,9 @@ SCHEMA_JSON_BYTES_MAX = 300_000  # ours: a version is one DynamoDB item (400 KB)
 VIOLATIONS_SHOWN_MAX = 20  # ours: of a Schema that is refused
 ACCOUNT_PATH_CHARS_MAX = 1_024  # ours
 GROUP_PATH_BYTES_MAX = 800  # of a path, in the sort key of a group's balance: 1,024 bytes in all
-CUSTOM_CURRENCY_CHARS_MAX = 36
+CUSTOM_CURRENCY_CHARS_MAX = 36  # of its id, and of its code
+CUSTOM_CURRENCY_PRECISION_MAX = 36  # ours: the digits of the largest Int96
+ACCOUNTS_PER_CREATION_MAX = 200
 
 # --- Lists --------------------------------------------------------------------------------------
 PAGE_SIZE_DEFAULT = 20
@@ -130,11 +132,27 @@ COMMITS_IN_FLIGHT_MAX = 2
 COMMIT_BATCH_BYTES_MAX = 3_500_000  # headroom under TRANSACT_BYTES_MAX for expressions
 REPLANS_MAX = 8
 LEDGER_HEAD_AGE_MS_MAX = 1_000
+# A freed ik's new ledger waits until no process holds the old one's head any more …
+LEDGER_IK_REST_MS = 1_500
+LEDGER_IK_RESTS_FOR_MS = 60_000  # … unless the deletion was so long ago, however clocks differ
 ACCOUNTS_CACHED_MAX = 200_000
+CUSTOM_CURRENCIES_CACHED_MAX = 10_000
 SCHEMAS_CACHED_MAX = 1_000
 LEDGERS_CACHED_MAX = 10_000
 VIEWS_CACHED_MAX = 1_000  # of ledgers, as planning sees them
 PATHS_CACHED_MAX = 50_000  # of one view
+
+# --- Migrations and other work behind an answer -------------------------------------------------
+WORK_POLL_MS = 1_000
+WORK_LEASE_MS = 10_000  # how long a work's item stands still before another process takes it over
+WORK_POLLED_MAX = 100
+WORKS_AT_ONCE_MAX = 4  # of one process
+MIGRATION_PAGE_LEDGERS = 20  # between two signs of life
+MIGRATIONS_AT_ONCE_MAX = 4  # ledgers of one work
+MIGRATIONS_SHOWN_MAX = 2_000  # what SchemaVersion.migrations, which has no pages, lists
+MIGRATION_REASON_CHARS_MAX = 500
+SWEEP_DELAY_MS = 60_000  # until no post is under way that was planned before the deletion
+SCHEMA_LEDGERS_COUNTED_MAX = 100  # what a refusal to delete a Schema counts
 
 # --- Indexing -----------------------------------------------------------------------------------
 STREAM_RECORDS_MAX = 1_000
@@ -151,6 +169,19 @@ BULK_ATTEMPTS_MAX = 8
 # writer for so long that their slowest twentieth took 336 ms instead of under 300.
 ROLLUP_ITEMS_MAX = 50
 
+# --- Command line -------------------------------------------------------------------------------
+CLI_ATTEMPTS_MAX = 5  # of one request
+CLI_BACKOFF_MS = 200  # the pause before the second attempt, doubled by each further one
+CLI_TIMEOUT_MS = 60_000  # of one attempt: longer than a request may take the service
+CLI_ERRORS_SHOWN_MAX = 10
+REPORT_PAGE_SIZE = 100  # accounts of a report's page; that many currencies of each
+REPORT_WIDTH_ROWS = 1_000  # what a table looks at before it decides how wide its columns are
+TRIAL_BALANCE_ATTEMPTS_MAX = 4
+TRIAL_BALANCE_PAUSE_MS = 1_500  # between them: longer than lists take to follow the posts
+
+assert REPORT_PAGE_SIZE <= PAGE_SIZE_MAX
+assert REPORT_PAGE_SIZE * (REPORT_PAGE_SIZE + 1) <= NODES_PER_REQUEST_MAX
+assert REQUEST_TIMEOUT_MS < CLI_TIMEOUT_MS
 assert COMMIT_BATCH_BYTES_MAX < TRANSACT_BYTES_MAX
 assert ROLLUP_ITEMS_MAX < TRANSACT_ITEMS_MAX  # one item is the checkpoint
 assert LINES_PER_ENTRY_MAX + GROUPS_PER_ENTRY_MAX + 1 < TRANSACT_ITEMS_MAX
@@ -164,5 +195,7 @@ assert FORWARD_CONNECT_MS < REQUEST_TIMEOUT_MS
 assert CLIENT_REFRESH_MS < CLIENT_AGE_MS_MAX <= 60_000  # a revocation takes a minute, as is told
 assert CLIENTS_PER_PAGE <= BATCH_GET_KEYS_MAX
 assert LEASE_RENEW_MS * 2 < LEASE_MS
+assert LEDGER_HEAD_AGE_MS_MAX < LEDGER_IK_REST_MS < LEDGER_IK_RESTS_FOR_MS
+assert STORE_CALL_MS_MAX + STORE_TIMEOUT_MS + LEDGER_HEAD_AGE_MS_MAX < SWEEP_DELAY_MS
 assert STORE_CALL_MS_MAX + STORE_TIMEOUT_MS < REQUEST_TIMEOUT_MS
 assert STORE_CONNECT_MS < STORE_TIMEOUT_MS

@@ -260,7 +260,9 @@ class Seeds:
                     at = account_id(ledger.id, step.path)
                     moved.append(keys.strong_total(at, line.currency))
             for key in moved:
-                await self.table.write(Update(key, add={"v": line.amount}))
+                is_own = key.pk == keys.balances_of(own_id)
+                adds = items.strong_adds(line.amount, 0 if is_own else line.amount)
+                await self.table.write(Update(key, add=adds))
             for group, value in entry.groups:
                 if group in consistency.groups:
                     path = line.account_path

@@ -12,6 +12,7 @@ from shared.observe import Metrics
 from shared.search.index import Index
 from shared.store.table import Table, TableName
 from shared.testing.memory import MemoryTable
+from tests.migrating import migrate
 from tests.read_rig import Answer, ReadRig
 from tests.write_rig import LEDGER_IK, QUICKSTART, SCHEMA_KEY
 from write_service.app import compose, make_write_services
@@ -94,9 +95,10 @@ class WriteRig(ReadRig):
         await self.create(LEDGER_IK, SCHEMA_KEY)
 
     async def store(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Stores a Schema, which must be accepted."""
+        """Stores a Schema, which must be accepted, and moves its ledgers to it."""
         result = (await self.ask(STORE, schema=schema)).data["storeSchema"]
         assert result["__typename"] == "StoreSchemaResult", result
+        await migrate(self.services)
         return dict(result["schema"])
 
     async def create(self, ik: str, schema_key: str) -> dict[str, Any]:

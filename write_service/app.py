@@ -8,6 +8,7 @@
 Nothing is kept that another process would need: any number of these may run side by side.
 """
 
+import asyncio
 import secrets
 from itertools import count
 from random import Random
@@ -35,6 +36,7 @@ from write_service.oauth import TokenEndpoint
 from write_service.posting import WriteServices
 from write_service.prefetch import Prefetcher
 from write_service.recording import MeteredCommits
+from write_service.work import Worker
 
 
 def make_write_services(
@@ -109,12 +111,13 @@ async def serve(settings: Settings) -> None:
     clock, metrics = SystemClock(), Metrics()
     async with open_table(settings, clock=clock, metrics=StoreMeter(metrics)) as table:
         index = ElasticIndex(settings, clock=clock, metrics=SearchMeter(metrics))
+        process_id = secrets.token_hex(8)
         services = make_write_services(
             settings,
             clock=clock,
             table=table,
             metrics=metrics,
-            process_id=secrets.token_hex(8),
+            process_id=process_id,
             rng=Random(secrets.randbits(64)),
         )
         try:
@@ -125,7 +128,13 @@ async def serve(settings: Settings) -> None:
                 metrics=metrics,
                 request_id_prefix=secrets.token_hex(4),
             )
-            await serve_until_stopped(service, settings.write_host, settings.write_port)
+            worker = Worker(services, process_id)
+            working = asyncio.create_task(worker.run())
+            try:
+                await serve_until_stopped(service, settings.write_host, settings.write_port)
+            finally:
+                worker.stop()
+                await working
         finally:
             await services.committer.close()
             await index.close()

@@ -1,10 +1,10 @@
-"""createLedger, updateLedger, instantiateLedgerAccount, and the move of ledgers to a new Schema
-version.
+"""createLedger, updateLedger, deleteLedger, instantiateLedgerAccount.
 
 A ledger's static accounts are written before (or with) the head that shows them, so a ledger is
 never seen on a version whose accounts don't stand yet.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +14,13 @@ from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.ledgers import Ledger, SchemaHead
 from shared.ledger.rejections import Rejection, reject
-from shared.limits import STORE_ATTEMPTS_MAX, TRANSACT_ITEMS_MAX
+from shared.limits import (
+    LEDGER_IK_REST_MS,
+    LEDGER_IK_RESTS_FOR_MS,
+    STORE_ATTEMPTS_MAX,
+    SWEEP_DELAY_MS,
+    TRANSACT_ITEMS_MAX,
+)
 from shared.store import keys
 from shared.store.items import (
     account_from_item,
@@ -22,24 +28,33 @@ from shared.store.items import (
     ledger_ik_item,
     ledger_item,
     schema_head_from_item,
+    schema_head_item,
+    sweep_work_item,
 )
 from shared.store.table import (
     Absent,
+    Cause,
+    Delete,
     Guard,
     Is,
+    Item,
+    Key,
     Put,
     TableName,
     Transacted,
     Write,
 )
 from write_service.commands import LedgerMatch
+from write_service.outcomes import account_misfit
 from write_service.packing import account_write
 from write_service.planning.entries import build_account, instance_accounts
 from write_service.planning.lines import resolve_account
 from write_service.planning.parameters import shown
 from write_service.planning.view import LedgerView
 from write_service.posting import WriteServices
+from write_service.prefetch import described
 
+IS_BEING_CREATED = "i"  # `s` of a listed ledger that doesn't stand yet
 _HEAD_WRITES = 4  # head, ik, two directories: what goes with the last accounts
 
 
@@ -60,47 +75,114 @@ async def create_ledger(
 ) -> tuple[Ledger, bool] | Rejection:
     """The ledger and whether it stood before. Raises Overloaded when others keep winning."""
     ik_key = keys.ledger_ik(command.workspace_id, command.ik)
+    created_ms = services.clock.now_ms()
     for _ in range(STORE_ATTEMPTS_MAX):
         item = await services.table.get(ik_key, consistent=True)
-        if item is not None and item.get("l"):
+        if item is not None and item["l"]:
             standing = await services.table.get(keys.ledger(str(item["l"])), consistent=True)
             if standing is not None:
                 return ledger_from_item(standing), True
+        if item is not None and created_ms - _freed_ms(item) < LEDGER_IK_RESTS_FOR_MS:
+            await asyncio.sleep(LEDGER_IK_REST_MS / 1_000)
         generation = 1 if item is None else int(item["g"]) + 1
-        version: int | None = None
-        if command.schema_key is not None:
-            found = await _schema_version(services, command)
-            if isinstance(found, Rejection):
-                return found
-            version = found
-        ledger = Ledger(
+        ledger: Ledger | Rejection = Ledger(
             id=identifiers.ledger_id(command.workspace_id, command.ik, generation),
             workspace_id=command.workspace_id,
             ik=command.ik,
             name=command.name,
             utc_offset_minutes=command.utc_offset_minutes,
-            created_ms=services.clock.now_ms(),
+            created_ms=created_ms,
             schema_key=command.schema_key,
-            schema_version=version,
+            schema_version=None,
         )
+        assert isinstance(ledger, Ledger)
+        if command.schema_key is not None:
+            ledger = await _on_schema(services, ledger, command.schema_version)
+            if isinstance(ledger, Rejection):
+                return ledger
         guard: Guard = Absent() if item is None else Is("g", generation - 1)
         if await _open_ledger(services, ledger, generation, guard):
             services.catalog.forget_ledger(ledger.id)
             return ledger, False
+        await _call_off(services, ledger)
     raise Overloaded(f"others keep creating the Ledger {command.ik}")
 
 
-async def _schema_version(services: WriteServices, command: CreateLedger) -> int | Rejection:
-    assert command.schema_key is not None
-    key = keys.schema_head(command.workspace_id, command.schema_key)
-    item = await services.table.get(key, consistent=True)
-    if item is None:
-        return reject("schema_not_found", what=f"the key {command.schema_key}")
-    newest = schema_head_from_item(item).version
-    version = command.schema_version or newest
-    if version > newest:
-        return reject("schema_version_not_found", key=command.schema_key, version=version)
-    return version
+def _freed_ms(of_ik: Item) -> int:
+    """When the ledger of the ik was deleted."""
+    freed_ms = of_ik.get("t", 0)
+    assert isinstance(freed_ms, int)
+    return freed_ms
+
+
+# --- Creating on a Schema -------------------------------------------------------------------------
+async def _on_schema(
+    services: WriteServices, ledger: Ledger, asked_version: int | None
+) -> Ledger | Rejection:
+    """The ledger on the version asked for, or the newest.
+
+    It is listed as one of the Schema's before the newest version is read. So whoever stores a
+    version, or deletes the Schema, either finds it, or is found by it.
+    """
+    assert ledger.schema_key is not None
+    head = await _schema_head(services, ledger)
+    if isinstance(head, Rejection):
+        return head
+    if (asked_version or 0) > head.version:
+        return reject("schema_version_not_found", key=ledger.schema_key, version=asked_version)
+    await _list_creation(services, ledger)
+    head = await _schema_head(services, ledger)
+    if isinstance(head, SchemaHead):
+        version = asked_version or head.version
+        if version <= head.version:
+            return replace(
+                ledger,
+                schema_version=version,
+                schema_since=head.version,
+                schema_generation=head.generation,
+            )
+        head = reject("schema_version_not_found", key=ledger.schema_key, version=version)
+    await _call_off(services, ledger)
+    return head
+
+
+async def _schema_head(services: WriteServices, ledger: Ledger) -> SchemaHead | Rejection:
+    """The live head; a deletion of the Schema that is under way is called off."""
+    assert ledger.schema_key is not None
+    key = keys.schema_head(ledger.workspace_id, ledger.schema_key)
+    for _ in range(STORE_ATTEMPTS_MAX):
+        item = await services.table.get(key, consistent=True)
+        head = None if item is None else schema_head_from_item(item)
+        if head is None or head.state == "deleted":
+            return reject("schema_not_found", what=f"the key {ledger.schema_key}")
+        if head.state == "live":
+            return head
+        kept = replace(head, state="live", revision=head.revision + 1)
+        guard = Is("r", head.revision)
+        await services.table.write(Put(TableName.LEDGER, schema_head_item(kept), (guard,)))
+    raise Overloaded(f"others keep changing the Schema {ledger.schema_key}")
+
+
+def _of_schema(ledger: Ledger) -> Item:
+    """The ledger's item in the list of its Schema's ledgers."""
+    assert ledger.schema_key is not None
+    key = keys.schema_ledger_listed(
+        ledger.workspace_id, ledger.schema_key, ledger.created_ms, ledger.id
+    )
+    return {"pk": key.pk, "sk": key.sk, "l": ledger.id}
+
+
+async def _list_creation(services: WriteServices, ledger: Ledger) -> None:
+    listed: Item = {**_of_schema(ledger), "s": IS_BEING_CREATED}
+    await services.table.write(Put(TableName.LEDGER, listed, (Absent(),)))
+
+
+async def _call_off(services: WriteServices, ledger: Ledger) -> None:
+    """Removes the listing of a creation that came to nothing."""
+    if ledger.schema_key is not None:
+        listed = _of_schema(ledger)
+        key = Key(TableName.LEDGER, str(listed["pk"]), str(listed["sk"]))
+        await services.table.write(Delete(key, (Is("s", IS_BEING_CREATED),)))
 
 
 async def _open_ledger(
@@ -121,12 +203,7 @@ async def _open_ledger(
         Put(TableName.LEDGER, {"pk": listed.pk, "sk": listed.sk, "l": ledger.id}),
     ]
     if ledger.schema_key is not None:
-        of_schema = keys.schema_ledger_listed(
-            ledger.workspace_id, ledger.schema_key, ledger.created_ms, ledger.id
-        )
-        writes.append(
-            Put(TableName.LEDGER, {"pk": of_schema.pk, "sk": of_schema.sk, "l": ledger.id})
-        )
+        writes.append(Put(TableName.LEDGER, _of_schema(ledger), (Is("s", IS_BEING_CREATED),)))
     assert len(writes) <= _HEAD_WRITES
     rest = await write_accounts(services, accounts, TRANSACT_ITEMS_MAX - len(writes))
     writes.extend(account_write(account) for account in rest)
@@ -156,6 +233,9 @@ async def write_accounts(
             [account_write(account) for account in now], services.new_token()
         )
         if not isinstance(answer, Transacted):
+            for account, reason in zip(now, answer.reasons, strict=True):
+                if reason.cause is Cause.GUARD:
+                    raise RejectionError(account_misfit(account.path))
             raise Overloaded("the ledger's accounts are being written by others")
     return accounts
 
@@ -172,6 +252,9 @@ async def update_ledger(
         item = await services.table.get(keys.ledger(ledger.id), consistent=True)
         assert item is not None, "a ledger's head is never removed"
         standing = ledger_from_item(item)
+        if standing.state != "live":
+            services.catalog.forget_ledger(ledger.id)
+            return reject("ledger_not_found", what=described(match))
         if name is None or standing.name == name:
             return standing
         changed = replace(standing, name=name, revision=standing.revision + 1)
@@ -188,37 +271,54 @@ async def _replace_head(services: WriteServices, changed: Ledger) -> bool:
     return isinstance(answer, Transacted)
 
 
-# --- Moving to a new Schema version ---------------------------------------------------------------
-async def move_ledgers(services: WriteServices, workspace_id: str, head: SchemaHead) -> None:
-    """Moves every ledger of the Schema that is on an older version to `head.version`."""
-    partition = keys.schema_ledgers(workspace_id, head.key)
-    after: str | None = None
-    while True:
-        page = await services.table.query(TableName.LEDGER, partition, after=after, consistent=True)
-        for item in page.items:
-            await _move_ledger(services, str(item["l"]), head.version)
-        if page.next_key is None:
-            return
-        after = page.next_key[1]
+# --- Deleting -------------------------------------------------------------------------------------
+async def delete_ledger(
+    services: WriteServices, workspace_id: str, match: LedgerMatch
+) -> Ledger | Rejection:
+    """Makes the ledger invisible, with all that is in it; its ik is free for another ledger.
 
-
-async def _move_ledger(services: WriteServices, ledger_id: str, version: int) -> None:
+    A post that runs at the same time is refused, or lands where nobody sees it. Raises Overloaded
+    when others keep changing the ledger.
+    """
+    try:
+        ledger = await services.prefetcher.ledger(workspace_id, match, "ledger")
+    except RejectionError as error:
+        return error.rejection
+    ik_key = keys.ledger_ik(workspace_id, ledger.ik)
     for _ in range(STORE_ATTEMPTS_MAX):
-        item = await services.table.get(keys.ledger(ledger_id), consistent=True)
-        if item is None:
-            return
-        ledger = ledger_from_item(item)
-        if ledger.state != "live" or (ledger.schema_version or 0) >= version:
-            return
-        moved = replace(ledger, schema_version=version, revision=ledger.revision + 1)
-        accounts = static_accounts(await services.prefetcher.view(moved), services.clock.now_ms())
-        unknown = [each for each in accounts if services.catalog.known_account(each.id) is None]
-        await write_accounts(services, unknown, 0)
-        for account in unknown:
-            services.catalog.learn_account(account)
-        if await _replace_head(services, moved):
-            return
-    raise Overloaded(f"others keep changing the Ledger {ledger_id}")
+        item, of_ik = await services.table.get_many(
+            [keys.ledger(ledger.id), ik_key], consistent=True
+        )
+        assert item is not None, "a ledger's head is never removed"
+        assert of_ik is not None, "an ik's item is never removed"
+        standing = ledger_from_item(item)
+        if standing.state != "live":
+            services.catalog.forget_ledger(ledger.id)
+            return reject("ledger_not_found", what=described(match))
+        deleted = replace(standing, state="deleted", revision=standing.revision + 1)
+        answer = await services.table.transact(
+            _deletion(deleted, of_ik, services.clock.now_ms()), services.new_token()
+        )
+        services.catalog.forget_ledger(ledger.id)
+        if isinstance(answer, Transacted):
+            return deleted
+    raise Overloaded(f"others keep changing the Ledger {ledger.ik}")
+
+
+def _deletion(deleted: Ledger, of_ik: Item, now_ms: int) -> list[Write]:
+    """Head, ik, both lists, and a second look once no post is under way."""
+    workspace_id, ledger_id, created_ms = deleted.workspace_id, deleted.id, deleted.created_ms
+    sweep = sweep_work_item(ledger_id, now_ms + SWEEP_DELAY_MS)
+    writes: list[Write] = [
+        Put(TableName.LEDGER, ledger_item(deleted), (Is("r", deleted.revision - 1),)),
+        Put(TableName.LEDGER, {**of_ik, "l": "", "t": now_ms}, (Is("l", ledger_id),)),
+        Delete(keys.ledger_listed(workspace_id, created_ms, ledger_id)),
+        Put(TableName.BALANCES, sweep),
+    ]
+    if deleted.schema_key is not None:
+        listed = keys.schema_ledger_listed(workspace_id, deleted.schema_key, created_ms, ledger_id)
+        writes.append(Delete(listed))
+    return writes
 
 
 # --- Template instances ---------------------------------------------------------------------------
@@ -232,6 +332,9 @@ async def instantiate_account(
     """The template instance at `path`, with its templated ancestors; made unless it stands."""
     try:
         ledger = await services.prefetcher.ledger(workspace_id, match, "ledger")
+        if ledger.schema_key is None:
+            detail = "it has no templates to instantiate"
+            return reject("ledger_without_schema", ledger=ledger.ik, detail=detail)
         view = await services.prefetcher.view(ledger)
         account = resolve_account(view, path)
         if not account.node.is_under_template:
@@ -243,6 +346,8 @@ async def instantiate_account(
             texts = _instance_parameters(account.node.path_parameters, parameters)
             wanted = instance_accounts(view, account, texts, services.clock.now_ms())
             new = [each for each in wanted if services.catalog.known_account(each.id) is None]
+            currencies = [each.currency for each in new]
+            await services.prefetcher.check_currencies(workspace_id, currencies)
             await write_accounts(services, new, 0)
         item = await services.table.get(keys.account(account.id), consistent=True)
         assert item is not None, "the account was written just now"

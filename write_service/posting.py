@@ -1,7 +1,8 @@
 """Posting: command -> prefetch -> plan -> commit; one atomic batch is one member."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.clock import Clock
 from shared.errors import RejectionError
@@ -37,6 +38,9 @@ class WriteServices:
     prefetcher: Prefetcher
     committer: Committer
     new_token: Callable[[], str]  # fresh ClientRequestTokens, unique among all processes
+    work_arrived: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  # wakes this process's worker
 
 
 async def plan(services: WriteServices, command: AddLedgerEntry) -> EntryPlan | Rejection:
@@ -45,10 +49,15 @@ async def plan(services: WriteServices, command: AddLedgerEntry) -> EntryPlan | 
     try:
         ledger = await prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
         view = await prefetcher.view(ledger)
+        await prefetcher.learn(command, view)
+        planned = plan_entry(command, view, services.clock.now_ms())
+        if isinstance(planned, EntryPlan):
+            custom = planned.custom_currencies()
+            if custom:
+                await prefetcher.check_currencies(command.workspace_id, custom)
+        return planned
     except RejectionError as error:
         return error.rejection
-    await prefetcher.learn_currencies(command, view)
-    return plan_entry(command, view, services.clock.now_ms())
 
 
 async def post_entry(services: WriteServices, command: AddLedgerEntry) -> Outcome:

@@ -5,6 +5,7 @@ from typing import Any
 from read_service import lists
 from read_service.groups import EntryGroup, ledger_groups
 from read_service.lookups import Match, SchemaChoice, find_ledger
+from read_service.migrations import ledger_migrations
 from read_service.types.fields import Fields, Info
 from shared.ledger.ledgers import Ledger
 
@@ -49,6 +50,10 @@ async def _lines(ledger: Ledger, info: Info, **arguments: Any) -> lists.Page:
     return await lists.ledger_lines(info.context, ledger, arguments)
 
 
+async def _migrations(ledger: Ledger, info: Info, **arguments: Any) -> lists.Page:
+    return await ledger_migrations(info.context, ledger, arguments)
+
+
 # The argument's name is the API's.
 async def _ledger_entry_groups(ledger: Ledger, info: Info, **arguments: Any) -> lists.Page:
     return await ledger_groups(info.context, ledger, arguments)
@@ -69,6 +74,7 @@ FIELDS: Fields = {
         "ledgerEntryGroup": _ledger_entry_group,
         "ledgerEntryGroups": _ledger_entry_groups,
         "lines": _lines,
+        "migrations": _migrations,
         "schema": _schema,
         "type": _type,
     },

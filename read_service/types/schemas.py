@@ -5,6 +5,7 @@ from typing import Any
 from read_service import lists
 from read_service.context import RequestContext
 from read_service.lookups import Match, SchemaChoice, find_schema, schema_head, schema_version
+from read_service.migrations import Migration, version_migrations
 from read_service.types.fields import Fields, Info
 from shared.errors import RejectionError
 from shared.ledger.ledgers import SchemaHead, SchemaVersion
@@ -49,14 +50,29 @@ async def _version(source: SchemaSource, info: Info, version: int | None = None)
 
 
 async def _versions(source: SchemaSource, info: Info, **arguments: Any) -> lists.Page:
-    return await lists.schema_versions(info.context, source.key, arguments)
+    head = await _head(info.context, source)
+    return await lists.schema_versions(info.context, head, arguments)
 
 
 async def _ledgers(source: SchemaSource, info: Info, **arguments: Any) -> lists.Page:
     return await lists.schema_ledgers(info.context, source.key, arguments)
 
 
+async def _migrations(source: SchemaVersion, info: Info) -> lists.Page:
+    return await version_migrations(info.context, source)
+
+
+async def _schema_version(source: Migration, info: Info) -> SchemaVersion:
+    found = await schema_version(info.context, source.key, source.version)
+    if found is None:
+        what = f"the key {source.key}"
+        raise RejectionError(reject("schema_not_found", what=what))
+    return found
+
+
 FIELDS: Fields = {
     "Query": {"schema": resolve_schema, "schemas": resolve_schemas},
     "Schema": {"name": _name, "version": _version, "versions": _versions, "ledgers": _ledgers},
+    "SchemaVersion": {"migrations": _migrations},
+    "LedgerMigration": {"schemaVersion": _schema_version},
 }

@@ -92,7 +92,7 @@ class EntryType:
     """One version of an entry type.
 
     What a caller must give is `parameters` (texts) and the keys of `repeated` (arrays of objects
-    with at least those fields). `fixed` ones are filled in by the Schema. `amount_parameters` are
+    with exactly those fields). `fixed` ones are filled in by the Schema. `amount_parameters` are
     the names, fixed and dotted ones included, whose values must be Int96. A runtime type (`lines`
     None) may be given further ones: those of the template accounts that its lines go to.
     """

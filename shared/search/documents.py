@@ -18,7 +18,13 @@ from typing import Any
 
 import orjson
 
-from shared.ledger.accounts import LedgerAccount, ancestor_paths, line_side
+from shared.ledger.accounts import (
+    LedgerAccount,
+    ancestor_paths,
+    consistency_from_record,
+    consistency_record,
+    line_side,
+)
 from shared.ledger.chart import pattern_of
 from shared.ledger.entries import LedgerEntry, LedgerLine, PlacedLine
 from shared.ledger.identifiers import account_id, group_id, line_id
@@ -209,11 +215,17 @@ def account_from_source(source: Mapping[str, Any]) -> LedgerAccount:
     """The account of a hit in the accounts index."""
     record = source["record"]
     linked = record["linked"]
-    return LedgerAccount(**{**record, "linked": None if linked is None else tuple(linked)})
+    consistency = consistency_from_record(record.get("consistency"))
+    tuples = {"linked": None if linked is None else tuple(linked), "consistency": consistency}
+    return LedgerAccount(**{**record, **tuples})
 
 
 def _account_record(account: LedgerAccount) -> dict[str, Any]:
-    return {name: getattr(account, name) for name in LedgerAccount.__dataclass_fields__}
+    record = {name: getattr(account, name) for name in LedgerAccount.__dataclass_fields__}
+    config = record.pop("consistency")
+    if config is not None:
+        record["consistency"] = consistency_record(config)
+    return record
 
 
 def instance_terms(path: str) -> list[str]:

@@ -3,6 +3,7 @@
     ledger head      changes (Schema version, state): read again at LEDGER_HEAD_AGE_MS_MAX
     Schema version   immutable: compiled once, kept while there is room
     known accounts   an account that was seen to exist goes on existing: kept while there is room
+    currencies       a custom currency never changes: kept while there is room
 
 Nothing here is true by itself: every process may forget it at any moment. Reads of one thing that
 are asked at the same time are one read.
@@ -14,11 +15,13 @@ from typing import Any, TypeVar
 
 from shared.clock import Clock
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.currencies import CustomCurrency
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schema_parsing import parse_schema
 from shared.ledger.schemas import Schema
 from shared.limits import (
     ACCOUNTS_CACHED_MAX,
+    CUSTOM_CURRENCIES_CACHED_MAX,
     LEDGER_HEAD_AGE_MS_MAX,
     LEDGERS_CACHED_MAX,
     SCHEMAS_CACHED_MAX,
@@ -38,8 +41,9 @@ class Catalog:
         self._clock = clock
         self._ledgers: dict[str, tuple[Ledger, int]] = {}  # id -> head, when it was read
         self._ids: dict[tuple[str, str], str] = {}  # (workspace, ik) -> ledger id
-        self._schemas: dict[tuple[str, str, int], Schema] = {}
+        self._schemas: dict[tuple[str, str, int, int], Schema] = {}
         self._accounts: dict[str, LedgerAccount] = {}
+        self._currencies: dict[tuple[str, str], CustomCurrency] = {}  # (workspace, key)
         self._reading: dict[Hashable, asyncio.Future[Any]] = {}
 
     # --- Ledgers ----------------------------------------------------------------------------------
@@ -52,7 +56,7 @@ class Catalog:
         held = self._ledgers.get(ledger_id)
         if held is None or self._clock.now_ms() - held[1] >= LEDGER_HEAD_AGE_MS_MAX:
             return None
-        return held[0]
+        return _live(held[0])
 
     async def ledger_by_ik(self, workspace_id: str, ik: str) -> Ledger | None:
         """The live ledger of `ik`: no read while fresh, else one BatchGetItem (cold: two gets)."""
@@ -72,11 +76,16 @@ class Catalog:
 
     async def utc_offset_minutes(self, ledger_id: str) -> int | None:
         """The ledger's offset, which never changes; of a deleted ledger, too."""
+        head = await self.head(ledger_id)
+        return None if head is None else head.utc_offset_minutes
+
+    async def head(self, ledger_id: str) -> Ledger | None:
+        """The head as this process has seen it, however long ago; of a deleted ledger, too."""
         held = self._ledgers.get(ledger_id)
         if held is not None:
-            return held[0].utc_offset_minutes
+            return held[0]
         item = await self._table.get(keys.ledger(ledger_id), consistent=True)
-        return None if item is None else self._hold(ledger_from_item(item)).utc_offset_minutes
+        return None if item is None else self._hold(ledger_from_item(item))
 
     async def _read_ledger_by_ik(self, workspace_id: str, ik: str) -> Ledger | None:
         ik_key = keys.ledger_ik(workspace_id, ik)
@@ -116,32 +125,38 @@ class Catalog:
         self._ledgers.pop(ledger_id, None)
 
     # --- Schemas ----------------------------------------------------------------------------------
-    def held_schema(self, workspace_id: str, key: str, version: int) -> Schema | None:
+    def held_schema(
+        self, workspace_id: str, key: str, generation: int, version: int
+    ) -> Schema | None:
         """The compiled version, if this process has it already."""
-        return self._schemas.get((workspace_id, key, version))
+        return self._schemas.get((workspace_id, key, generation, version))
 
-    async def schema(self, workspace_id: str, key: str, version: int) -> Schema:
-        """The compiled version, which must exist; one GetItem the first time."""
-        held = self._schemas.get((workspace_id, key, version))
+    async def schema(self, workspace_id: str, key: str, generation: int, version: int) -> Schema:
+        """The compiled version, which must exist; one GetItem the first time.
+
+        `generation` tells Schemas apart that were stored with one key, before and after a deletion.
+        """
+        held = self._schemas.get((workspace_id, key, generation, version))
         if held is not None:
             return held
         return await self._once(
-            ("schema", workspace_id, key, version),
-            lambda: self._read_schema(workspace_id, key, version),
+            ("schema", workspace_id, key, generation, version),
+            lambda: self._read_schema(workspace_id, key, generation, version),
         )
 
-    async def _read_schema(self, workspace_id: str, key: str, version: int) -> Schema:
-        item = await self._table.get(keys.schema_version(workspace_id, key, version))
+    async def _read_schema(
+        self, workspace_id: str, key: str, generation: int, version: int
+    ) -> Schema:
+        stored_at = keys.schema_version(workspace_id, key, generation, version)
+        item = await self._table.get(stored_at)
         if item is None:
-            item = await self._table.get(
-                keys.schema_version(workspace_id, key, version), consistent=True
-            )
+            item = await self._table.get(stored_at, consistent=True)
         assert item is not None, "a ledger names a Schema version that was never stored"
         schema = parse_schema(schema_version_from_item(item).json)
         assert isinstance(schema, Schema), "a stored Schema is valid"
         if len(self._schemas) >= SCHEMAS_CACHED_MAX:
             self._schemas.pop(next(iter(self._schemas)))
-        self._schemas[(workspace_id, key, version)] = schema
+        self._schemas[(workspace_id, key, generation, version)] = schema
         return schema
 
     # --- Accounts ---------------------------------------------------------------------------------
@@ -154,6 +169,17 @@ class Catalog:
         if len(self._accounts) >= ACCOUNTS_CACHED_MAX:
             self._accounts.pop(next(iter(self._accounts)))
         self._accounts[account.id] = account
+
+    # --- Custom currencies ------------------------------------------------------------------------
+    def known_currency(self, workspace_id: str, key: str) -> CustomCurrency | None:
+        """The workspace's custom currency `CUSTOM/…`, if this process has seen it."""
+        return self._currencies.get((workspace_id, key))
+
+    def learn_currency(self, currency: CustomCurrency) -> None:
+        """Remembers that the currency exists."""
+        if len(self._currencies) >= CUSTOM_CURRENCIES_CACHED_MAX:
+            self._currencies.pop(next(iter(self._currencies)))
+        self._currencies[(currency.workspace_id, currency.key)] = currency
 
     # --- One read for all who ask at once ---------------------------------------------------------
     async def _once(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:

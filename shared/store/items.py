@@ -7,7 +7,7 @@ JSON body.
     r  revision
     a  attempt: token of the batch that wrote an entry
     h  head: the newest position of an ik's reversal chain (on position 1)
-    v  a balance
+    v  a balance; c, C beside a total one the part of it below the account (C counts in 10^30s)
     c  currency of an account (`*` when multi): guarded, so that no two posts give an instance two
        currencies
 """
@@ -16,9 +16,18 @@ from typing import Any
 
 import orjson
 
-from shared.ledger.accounts import LedgerAccount
+from shared.ledger.accounts import LedgerAccount, consistency_from_record, consistency_record
+from shared.ledger.currencies import CustomCurrency
 from shared.ledger.entries import LedgerEntry
-from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion, Workspace
+from shared.ledger.history import LIMB
+from shared.ledger.ledgers import (
+    Ledger,
+    MigrationRecord,
+    MigrationStatus,
+    SchemaHead,
+    SchemaVersion,
+    Workspace,
+)
 from shared.ledger.records import entry_from_record, entry_record
 from shared.limits import ITEM_BYTES_MAX
 from shared.store import keys
@@ -91,7 +100,7 @@ def chain_head(item: Item) -> int:
 # --- Accounts -------------------------------------------------------------------------------------
 def account_attributes(account: LedgerAccount) -> Item:
     """All attributes but the key: what an Update sets if the account is absent."""
-    body = {
+    body: dict[str, Any] = {
         "i": account.id,
         "l": account.ledger_id,
         "w": account.workspace_id,
@@ -106,6 +115,8 @@ def account_attributes(account: LedgerAccount) -> Item:
         "d": account.created_ms,
         "x": account.linked,
     }
+    if account.consistency is not None:
+        body["g"] = consistency_record(account.consistency)
     return {"b": orjson.dumps(body).decode(), "r": account.revision, "c": account.currency or "*"}
 
 
@@ -129,8 +140,21 @@ def account_from_item(item: Item) -> LedgerAccount:
         parent_path=body["q"],
         created_ms=body["d"],
         linked=None if linked is None else (linked[0], linked[1]),
+        consistency=consistency_from_record(body.get("g")),
         revision=revision,
     )
+
+
+def account_item(account: LedgerAccount) -> Item:
+    """The whole item."""
+    key = keys.account(account.id)
+    return {"pk": key.pk, "sk": key.sk, **account_attributes(account)}
+
+
+def account_ik_item(account: LedgerAccount) -> Item:
+    """Keeps the ik from creating another account of the ledger."""
+    key = keys.account_ik(account.ledger_id, account.ik)
+    return {"pk": key.pk, "sk": key.sk, "i": account.id, "p": account.path}
 
 
 # --- Ledgers --------------------------------------------------------------------------------------
@@ -144,6 +168,8 @@ def ledger_item(ledger: Ledger) -> Item:
         "d": ledger.created_ms,
         "s": ledger.schema_key,
         "v": ledger.schema_version,
+        "g": ledger.schema_generation,
+        "f": ledger.schema_since,
         "t": ledger.state,
     }
     return _item(keys.ledger(ledger.id), body, r=ledger.revision)
@@ -164,6 +190,8 @@ def ledger_from_item(item: Item) -> Ledger:
         schema_version=body["v"],
         state=body["t"],
         revision=revision,
+        schema_generation=body["g"],
+        schema_since=body["f"],
     )
 
 
@@ -182,6 +210,8 @@ def schema_head_item(head: SchemaHead) -> Item:
         "v": head.version,
         "d": head.created_ms,
         "h": head.digest,
+        "g": head.generation,
+        "t": head.state,
     }
     return _item(keys.schema_head(head.workspace_id, head.key), body, r=head.revision)
 
@@ -198,24 +228,105 @@ def schema_head_from_item(item: Item) -> SchemaHead:
         created_ms=body["d"],
         digest=body["h"],
         revision=revision,
+        generation=body["g"],
+        state=body["t"],
     )
 
 
 def schema_version_item(version: SchemaVersion) -> Item:
-    key = keys.schema_version(version.workspace_id, version.key, version.version)
+    key = keys.schema_version(
+        version.workspace_id, version.key, version.generation, version.version
+    )
     body = {
         "w": version.workspace_id,
         "k": version.key,
         "v": version.version,
         "d": version.created_ms,
         "j": version.json,
+        "g": version.generation,
     }
     return _item(key, body)
 
 
 def schema_version_from_item(item: Item) -> SchemaVersion:
     body = _body(item)
-    return SchemaVersion(body["w"], body["k"], body["v"], body["d"], body["j"])
+    return SchemaVersion(body["w"], body["k"], body["v"], body["d"], body["j"], body["g"])
+
+
+_MIGRATION_STATUSES: dict[str, MigrationStatus] = {
+    "started": "started",
+    "completed": "completed",
+    "failed": "failed",
+    "skipped": "skipped",
+}
+
+
+def migration_item(record: MigrationRecord) -> Item:
+    """`s` status, `e` the reason of a failure."""
+    key = keys.ledger_migration(record.ledger_id, record.version)
+    item: Item = {
+        "pk": key.pk,
+        "sk": key.sk,
+        "v": record.version,
+        "s": record.status,
+        "r": record.revision,
+    }
+    if record.reason:
+        item["e"] = record.reason
+    return item
+
+
+def migration_from_item(item: Item) -> MigrationRecord:
+    version, revision = item["v"], item["r"]
+    assert isinstance(version, int)
+    assert isinstance(revision, int)
+    ledger_id = str(item["pk"]).partition("#")[2]
+    status = _MIGRATION_STATUSES[str(item["s"])]
+    return MigrationRecord(ledger_id, version, status, revision, str(item.get("e", "")))
+
+
+# --- Work behind an answer ------------------------------------------------------------------------
+def schema_work_item(head: SchemaHead) -> Item:
+    """The work that brings a Schema's ledgers to its newest version; it takes the place of an older
+    one. Later versions begin with higher revisions, so a lease of the work before doesn't fit.
+    """
+    at = keys.schema_work(head.workspace_id, head.key)
+    return {
+        "pk": at.pk,
+        "sk": at.sk,
+        "w": head.workspace_id,
+        "k": head.key,
+        "g": head.generation,
+        "v": head.version,
+        "o": "",
+        "r": (head.generation << 80) + (head.version << 40) + 1,
+        "c": "",
+        "f": 0,
+    }
+
+
+def sweep_work_item(ledger_id: str, due_ms: int) -> Item:
+    """The work that touches a deleted ledger at `due_ms`."""
+    at = keys.sweep_work(due_ms, ledger_id)
+    return {"pk": at.pk, "sk": at.sk, "l": ledger_id, "o": "", "r": 1}
+
+
+# --- Custom currencies ----------------------------------------------------------------------------
+def custom_currency_item(currency: CustomCurrency) -> Item:
+    body = {
+        "w": currency.workspace_id,
+        "i": currency.id,
+        "k": currency.code,
+        "n": currency.name,
+        "p": currency.precision,
+        "d": currency.created_ms,
+    }
+    return _item(keys.custom_currency(currency.workspace_id, currency.id), body)
+
+
+def custom_currency_from_item(item: Item) -> CustomCurrency:
+    body = _body(item)
+    return CustomCurrency(body["w"], body["i"], body["k"], body["n"], body["p"], body["d"])
 
 
 # --- Workspaces, strong balances, list references -------------------------------------------------
@@ -235,6 +346,29 @@ def strong_balance(item: Item | None) -> int:
     balance = item.get("v", 0)
     assert isinstance(balance, int)
     return balance
+
+
+def strong_child(item: Item | None) -> int:
+    """What of a strong total balance lies below the account; 0 when there is no item."""
+    if item is None:
+        return 0
+    low, high = item.get("c", 0), item.get("C", 0)
+    assert isinstance(low, int)
+    assert isinstance(high, int)
+    return high * LIMB + low
+
+
+def strong_adds(amount: int, child: int) -> dict[str, int]:
+    """What moves a strong balance by `amount`, `child` of it on lines below the account.
+
+    The child part isn't guarded within Int96, so it is kept in two limbs, as histories are.
+    """
+    if not child:
+        return {"v": amount}
+    if -LIMB < child < LIMB:
+        return {"v": amount, "c": child}
+    high, low = divmod(child, LIMB)
+    return {"v": amount, "c": low, "C": high}
 
 
 def put(key: Key, item: Item) -> Put:

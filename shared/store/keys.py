@@ -10,9 +10,14 @@ Table `ledger` (streamed):
     LI#<workspace>#<ik>  .             the ledger of an ik, its generation  by ik
     LD#<workspace>       <time>#<id>   a workspace's ledgers, newest first  list
     S#<workspace>#<key>  head          a Schema's newest version            by key
-    S#<workspace>#<key>  v<number>     one Schema version                   by version, list
+    S#<workspace>#<key>  v<g>.<number> one version of the g-th Schema that  by version, list
+                                       was stored with the key
     SD#<workspace>       <time>#<key>  a workspace's Schemas, newest first  list
-    SL#<workspace>#<key> <time>#<id>   a Schema's ledgers, newest first     list
+    SL#<workspace>#<key> <time>#<id>   a Schema's ledgers, newest first;    list, migrate
+                                       `s` i: one that is being created
+    AI#<ledger>#<ik>     .             the account that an ik created       create, without a Schema
+    U#<workspace>#<id>   .             a custom currency                    by id
+    UD#<workspace>       <time>#<id>   custom currencies, newest first      list
     W#<workspace>        .             a workspace                          by id
     C#<client id>        .             an API client                        by id
     CD#<workspace>       <client id>   a workspace's API clients, by id     list
@@ -30,6 +35,10 @@ Table `balances` (not streamed; derived, or running sums):
                                             transactions
     LE#<ledger id>   <posted>#<entry id>    strong list of entries          list
     LL#<account id>  <posted>#<line id>     an account's strong lines       list
+    LM#<ledger id>   v<number>              the migration to a version      list, migrate
+    WQ#              M#<workspace>#<key>    a Schema to be migrated         poll
+    WQ#              Z#<workspace>#<key>    … parked: some ledgers failed   store again
+    WQ#              S#<due>#<ledger id>    a deleted ledger to be swept    poll
     K#<projector>    <shard id>             lease and checkpoint            follow
     Q#<projector>    <sequence>             a record put aside              quarantine
 
@@ -60,6 +69,11 @@ def account(account_id: str) -> Key:
     return Key(LEDGER, f"A#{account_id}", ONLY)
 
 
+def account_ik(ledger_id: str, ik: str) -> Key:
+    """Says which account of a ledger without a Schema was created with `ik`."""
+    return Key(LEDGER, f"AI#{ledger_id}#{ik}", ONLY)
+
+
 def ledger(ledger_id: str) -> Key:
     return Key(LEDGER, f"L#{ledger_id}", ONLY)
 
@@ -85,8 +99,14 @@ def schema_head(workspace_id: str, schema_key: str) -> Key:
     return Key(LEDGER, schema_partition(workspace_id, schema_key), "head")
 
 
-def schema_version(workspace_id: str, schema_key: str, version: int) -> Key:
-    return Key(LEDGER, schema_partition(workspace_id, schema_key), f"v{version:010d}")
+def schema_versions(generation: int) -> str:
+    """What the sort keys of the versions of a key's `generation`-th Schema begin with."""
+    return f"v{generation:06d}."
+
+
+def schema_version(workspace_id: str, schema_key: str, generation: int, version: int) -> Key:
+    sort = f"{schema_versions(generation)}{version:010d}"
+    return Key(LEDGER, schema_partition(workspace_id, schema_key), sort)
 
 
 def schema_directory(workspace_id: str) -> str:
@@ -108,6 +128,20 @@ def schema_ledger_listed(
 ) -> Key:
     sort = f"{inverted_ms(created_ms)}#{ledger_id}"
     return Key(LEDGER, schema_ledgers(workspace_id, schema_key), sort)
+
+
+def custom_currency(workspace_id: str, custom_id: str) -> Key:
+    return Key(LEDGER, f"U#{workspace_id}#{custom_id}", ONLY)
+
+
+def custom_currency_directory(workspace_id: str) -> str:
+    """Partition that lists a workspace's custom currencies."""
+    return f"UD#{workspace_id}"
+
+
+def custom_currency_listed(workspace_id: str, created_ms: int, custom_id: str) -> Key:
+    sort = f"{inverted_ms(created_ms)}#{custom_id}"
+    return Key(LEDGER, custom_currency_directory(workspace_id), sort)
 
 
 def workspace(workspace_id: str) -> Key:
@@ -202,6 +236,30 @@ def strong_lines(account_id: str) -> str:
 
 def strong_line_listed(account_id: str, posted_ms: int, line_id: str) -> Key:
     return Key(BALANCES, strong_lines(account_id), f"{inverted_ms(posted_ms)}#{line_id}")
+
+
+def ledger_migrations(ledger_id: str) -> str:
+    """Partition of a ledger's migrations."""
+    return f"LM#{ledger_id}"
+
+
+def ledger_migration(ledger_id: str, version: int) -> Key:
+    return Key(BALANCES, ledger_migrations(ledger_id), f"v{version:010d}")
+
+
+WORK_QUEUE = "WQ#"  # partition of what write processes have to do behind an answer
+
+
+def schema_work(workspace_id: str, schema_key: str) -> Key:
+    return Key(BALANCES, WORK_QUEUE, f"M#{workspace_id}#{schema_key}")
+
+
+def parked_schema_work(workspace_id: str, schema_key: str) -> Key:
+    return Key(BALANCES, WORK_QUEUE, f"Z#{workspace_id}#{schema_key}")
+
+
+def sweep_work(due_ms: int, ledger_id: str) -> Key:
+    return Key(BALANCES, WORK_QUEUE, f"S#{due_ms:015d}#{ledger_id}")
 
 
 def checkpoints(projector: str) -> str:

@@ -76,7 +76,9 @@ def _schemas(items: Iterable[Item], ledgers: Mapping[str, Ledger]) -> dict[str, 
     for ledger in ledgers.values():
         if ledger.schema_key is None or ledger.schema_version is None:
             continue
-        key = keys.schema_version(ledger.workspace_id, ledger.schema_key, ledger.schema_version)
+        key = keys.schema_version(
+            ledger.workspace_id, ledger.schema_key, ledger.schema_generation, ledger.schema_version
+        )
         parsed = parse_schema(schema_version_from_item(versions[(key.pk, key.sk)]).json)
         assert isinstance(parsed, Schema)
         schemas[ledger.id] = parsed

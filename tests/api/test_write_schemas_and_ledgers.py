@@ -48,7 +48,9 @@ async def test_an_unchanged_schema_makes_no_version(writer: WriteRig):
     assert (await writer.store(reordered))["version"] == {"version": 1}
 
 
-async def test_a_new_version_reaches_its_ledgers_before_the_answer(writer: WriteRig):
+async def test_what_a_new_version_adds_can_be_posted_to_once_its_ledgers_have_moved(
+    writer: WriteRig,
+):
     stored = await writer.store(with_account(quickstart(), "reserve"))
     assert stored["version"] == {"version": 2}
     account = (await writer.ask(ACCOUNT, path="assets/reserve")).data["ledgerAccount"]

@@ -14,6 +14,7 @@ from tests.hostile.cases import (
     own_ik,
     runtime_line,
 )
+from tests.hostile.deletion_cases import DELETION_CASES
 
 UNBALANCED = [runtime_line("assets/bank", "5")]
 
@@ -224,4 +225,9 @@ ROLE_CASES = [
     ),
 ]
 
-LEDGER_MUTATION_CASES: list[Case] = [*BATCH_CASES, *LEDGER_CASES, *ROLE_CASES]
+LEDGER_MUTATION_CASES: list[Case] = [
+    *BATCH_CASES,
+    *LEDGER_CASES,
+    *DELETION_CASES,
+    *ROLE_CASES,
+]

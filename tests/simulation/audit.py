@@ -43,7 +43,7 @@ def _as_posted(entry: LedgerEntry, answer: LedgerEntry) -> LedgerEntry:
 def audit_conditions(world: "World") -> list[str]:
     """No condition was broken: the wallets, in the order of the commits, never go below 0 by a
     transfer."""
-    balances: dict[str, int] = {}
+    balances: dict[tuple[str, str], int] = {}
     wrong: list[str] = []
     for record in world.stream.records():
         if not record.pk.startswith("E#") or record.kind != "insert":
@@ -51,10 +51,10 @@ def audit_conditions(world: "World") -> list[str]:
         assert record.new is not None
         entry = entry_from_item(record.new)
         for line in entry.lines:
-            path = line.account_path
-            balances[path] = balances.get(path, 0) + line.amount
+            key = line.account_path, line.currency
+            balances[key] = balances.get(key, 0) + line.amount
         for condition in entry.conditions:
-            balance = balances[condition.account_path]
+            balance = balances[condition.account_path, condition.currency]
             if condition.when == "post" and not condition.bounds.holds(balance):
                 wrong.append(f"{entry.ik} left {condition.account_path} at {balance}")
     return wrong

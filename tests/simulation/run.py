@@ -9,6 +9,8 @@ from tests.simulation.audit import (
     audit_everything,
     audit_fates,
 )
+from tests.simulation.books import Bookkeeper, audit_books
+from tests.simulation.plain import audit_creations
 from tests.simulation.world import CLIENTS, World
 
 
@@ -18,11 +20,14 @@ async def simulate(seed: int) -> Counter[str]:
     world = World(seed)
     await world.open()
     chaos = asyncio.ensure_future(world.chaos())
-    await asyncio.gather(*[world.client(number) for number in range(CLIENTS)])
+    bookkeeper = Bookkeeper(world)
+    clients = [world.client(number) for number in range(CLIENTS)]
+    await asyncio.gather(*clients, bookkeeper.run())
     world.calm()
     await chaos
     await world.table.settle()
     await world.resolve()
+    await bookkeeper.settle()
 
     async def is_done() -> bool:
         return not await audit_everything(world)
@@ -31,7 +36,8 @@ async def simulate(seed: int) -> Counter[str]:
         await world.catch_up(is_done)
     finally:
         await world.stop()
-    wrong = [*audit_fates(world), *audit_conditions(world)]
+    wrong = [*audit_fates(world), *audit_conditions(world), *audit_books(world)]
+    wrong += audit_creations(world.creations, world.accounts())
     wrong += [str(finding) for finding in await audit_everything(world)]
     assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])
     return reached(world)

@@ -17,6 +17,7 @@ FAULTS = {
     *[f"index: {fault}" for fault in ("unavailable", "lost_answer", "overloaded")],
     *["writer killed", "indexer killed", "a group joined"],
     *["fate: acknowledged", "fate: refused"],
+    *["version stored", "ledger deleted", "schema deleted", "bookkeeping lost"],
 }
 
 _reached: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""createLedger and updateLedger: input -> command -> store -> result."""
+"""createLedger, updateLedger and deleteLedger: input -> command -> store -> result."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from shared.ledger.rejections import Rejection, reject
 from shared.limits import NAME_CHARS_MAX
 from write_service.commands import LedgerMatch
 from write_service.inputs import LedgerMatchInput, check_chars, check_ik, ledger_match
-from write_service.ledgers import CreateLedger, create_ledger, update_ledger
+from write_service.ledgers import CreateLedger, create_ledger, delete_ledger, update_ledger
 from write_service.mutations.answers import Answer, mutation
 from write_service.posting import WriteServices
 
@@ -63,4 +63,12 @@ def bind(services: WriteServices) -> dict[str, Any]:
             return changed
         return {"__typename": "UpdateLedgerResult", "ledger": changed}
 
-    return {"createLedger": create, "updateLedger": update}
+    @mutation("deleteLedger")
+    async def delete(context: RequestContext, ledger: dict[str, Any]) -> Answer | Rejection:
+        match = required_match("ledger", ledger)
+        deleted = await delete_ledger(services, context.workspace_id, match)
+        if isinstance(deleted, Rejection):
+            return deleted
+        return {"__typename": "DeleteLedgerResult", "success": True}
+
+    return {"createLedger": create, "updateLedger": update, "deleteLedger": delete}

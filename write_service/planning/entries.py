@@ -74,15 +74,21 @@ def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
             name = next(iter(command.parameters))
             raise refused("unknown_parameter", name=name, type="(none)")
         drafts = runtime_lines(view, command)
+    if not drafts:
+        detail = "its repeated lines are given no elements"
+        raise refused("lines_required", where="entry", detail=detail)
     balance_lines(drafts)
-    drafts = posted_lines(entry_type, drafts)
-    if not 0 < len(drafts) <= LINES_PER_ENTRY_MAX:
+    asked = drafts
+    drafts = posted_lines(entry_type, asked)
+    if len(drafts) > LINES_PER_ENTRY_MAX:
         raise refused("ledger_entry_too_many_lines", count=len(drafts), max=LINES_PER_ENTRY_MAX)
     conditions = _conditions(command, entry_type, view, values)
     entry = _entry(command, entry_type, view, values, drafts, conditions, now_ms)
     deltas = _deltas(drafts)
     if entry.groups:
         deltas += group_deltas(view, entry, entry.groups)
+    if conditions and len(drafts) < len(asked):
+        deltas = _with_unposted(deltas, asked, conditions, view)
     item = entry_item(entry, "")
     size = item_bytes(item) + _ATTEMPT_BYTES
     if size > ITEM_BYTES_MAX:
@@ -103,6 +109,9 @@ def _entry_type(command: AddLedgerEntry, view: LedgerView) -> EntryType | None:
         if command.type_version is not None:
             raise refused("bad_request", detail="entry.typeVersion goes with entry.type")
         return None
+    if view.ledger.schema_key is None:
+        detail = "an entry to it can't have a type"
+        raise refused("ledger_without_schema", ledger=view.ledger.ik, detail=detail)
     version = 1 if command.type_version is None else command.type_version
     entry_type = view.schema.entry_types.get((command.type, version))
     if entry_type is None:
@@ -287,6 +296,7 @@ def _planned_conditions(
 def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
     """What the lines add to strong balances: own ones, and total ones up to the root."""
     sums: dict[BalanceKey, int] = {}
+    below: dict[BalanceKey, int] = {}
     paths: dict[BalanceKey, str] = {}
     for draft in drafts:
         assert draft.amount is not None
@@ -299,7 +309,9 @@ def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
             key = BalanceKey(total_id, draft.currency, "total")
             sums[key] = sums.get(key, 0) + draft.amount
             paths[key] = path
-    return _planned_deltas(sums, paths)
+            if total_id != account.id:
+                below[key] = below.get(key, 0) + draft.amount
+    return _planned_deltas(sums, paths, below)
 
 
 def group_deltas(
@@ -323,16 +335,40 @@ def group_deltas(
                 at = BalanceKey(account.id, line.currency, "group", place)
                 sums[at] = sums.get(at, 0) + line.amount
                 paths[at] = account.path
-    return _planned_deltas(sums, paths)
+    return _planned_deltas(sums, paths, {})
 
 
 def _planned_deltas(
-    sums: dict[BalanceKey, int], paths: dict[BalanceKey, str]
+    sums: dict[BalanceKey, int], paths: dict[BalanceKey, str], below: dict[BalanceKey, int]
 ) -> tuple[PlannedDelta, ...]:
     for key, amount in sums.items():
         if not in_int96(amount):
             raise refused("amount_overflow", where=f"The sum of the lines on {paths[key]}")
-    return tuple([PlannedDelta(key, amount, paths[key]) for key, amount in sums.items()])
+    return tuple(
+        [
+            PlannedDelta(key, amount, paths[key], below.get(key, 0) if below else 0)
+            for key, amount in sums.items()
+        ]
+    )
+
+
+def _with_unposted(
+    deltas: tuple[PlannedDelta, ...],
+    asked: list[DraftLine],
+    conditions: tuple[EntryCondition, ...],
+    view: LedgerView,
+) -> tuple[PlannedDelta, ...]:
+    """The deltas, and one of 0 for each condition on a balance whose lines `postLinesAs` left out:
+    it is judged all the same.
+    """
+    moved = {delta.key for delta in deltas}
+    wanted = {
+        BalanceKey(resolve_account(view, each.account_path).id, each.currency, each.scope)
+        for each in conditions
+    }
+    unposted = [each for each in _deltas(asked) if each.key in wanted - moved]
+    assert all(each.amount == 0 for each in unposted), "what is left out adds nothing"
+    return (*deltas, *unposted)
 
 
 def _new_accounts(

@@ -2,7 +2,7 @@
 RejectionError."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.errors import RejectionError
 from shared.ledger.accounts import EQUATION_SIGN
@@ -37,6 +37,9 @@ def resolve_account(view: LedgerView, path: str) -> ResolvedAccount:
     """The account at `path`."""
     account = view.resolve(path)
     if isinstance(account, str):
+        if view.ledger.schema_key is None:
+            what = f"at the path {shown(path)}"
+            raise refused("ledger_account_not_found", ledger=view.ledger.ik, what=what)
         raise refused("invalid_account_path", path=shown(path), detail=account)
     return account
 
@@ -220,9 +223,16 @@ def _netted(drafts: list[DraftLine]) -> list[DraftLine]:
     """One line for each account and currency; it keeps what the first of its lines said."""
     by_account: dict[tuple[str, str], DraftLine] = {}
     for draft in drafts:
-        held = by_account.setdefault((draft.account.path, draft.currency), draft)
-        if held is not draft:
+        key = (draft.account.path, draft.currency)
+        held = by_account.get(key)
+        if held is None:
+            by_account[key] = replace(draft)
+        else:
             assert held.amount is not None
             assert draft.amount is not None
             held.amount += draft.amount
+    for (path, _), netted in by_account.items():
+        assert netted.amount is not None
+        if not in_int96(netted.amount):
+            raise refused("amount_overflow", where=f"The sum of the lines on {path}")
     return list(by_account.values())

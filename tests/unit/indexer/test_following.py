@@ -8,7 +8,7 @@ from indexer.leases import LeaseBook
 from shared.errors import SearchUnavailable, StoreUnavailable
 from shared.limits import FOLLOW_IDLE_MS, LEASE_MS, LEASE_RENEW_MS
 from shared.search.index import Kind
-from tests.builders import account, entry, stand
+from tests.builders import account, entry, ledger, stand
 from tests.indexer_rig import World, simulated, some_entries
 
 
@@ -277,3 +277,31 @@ def _moved_head(entry_id: str):
     from shared.store.table import Update
 
     return Update(keys.entry(entry_id), set={"h": 2})
+
+
+def test_documents_of_a_deleted_ledger_go_and_those_of_late_posts_with_the_second_record():
+    async def main(world: World):
+        process = world.start()
+        other = ledger("other-ledger")
+        await stand(world.table, other, *some_entries(other, 3))
+        await stand(world.table, *some_entries(world.ledger, 40), account(world.ledger, "assets"))
+        await world.drain()
+        deleted = replace(world.ledger, state="deleted", revision=2)
+        await stand(world.table, deleted)
+        await world.drain()
+        await world.index.refresh()
+        for kind in Kind:
+            assert await world.index.count(kind, world.ledger.id) == 0
+        assert await world.index.count(Kind.ENTRIES) == 3
+        await process.kill()
+        process = world.start("after")  # it has not seen the deletion
+        await stand(world.table, *some_entries(world.ledger, 2, first=40))
+        await world.drain()
+        await stand(world.table, replace(deleted, revision=3))
+        await world.drain()
+        await world.index.refresh()
+        assert await world.index.count(Kind.ENTRIES, world.ledger.id) == 0
+        assert await world.judge() == []
+        await process.stop()
+
+    simulated(main)

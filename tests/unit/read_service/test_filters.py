@@ -462,6 +462,8 @@ REFUSED: list[tuple[Read, Mapping[str, Any] | None, str, str]] = [
     ),
     (ledger_lines_filter, None, "invalid_filter", "ledgerAccount or path"),
     (ledger_lines_filter, {"key": {"equalTo": "k"}}, "invalid_filter", "ledgerAccount or path"),
+    (ledger_lines_filter, {"path": {}}, "invalid_filter", "ledgerAccount or path"),
+    (ledger_lines_filter, {"ledgerAccount": {"in": None}}, "invalid_filter", "or path"),
     (
         ledger_lines_filter,
         {"path": {"equalTo": "a"}, "ledgerAccount": {"equalTo": {"path": "a"}}},

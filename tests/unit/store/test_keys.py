@@ -15,11 +15,14 @@ MILLISECONDS = st.integers(0, keys.POSTED_MS_MAX)
 MAKERS = (
     (keys.entry, (PART,)),
     (keys.account, (PART,)),
+    (keys.account_ik, (PART, PART)),
+    (keys.custom_currency, (PART, PART)),
+    (keys.custom_currency_listed, (PART, MILLISECONDS, PART)),
     (keys.ledger, (PART,)),
     (keys.ledger_ik, (PART, PART)),
     (keys.ledger_listed, (PART, MILLISECONDS, PART)),
     (keys.schema_head, (PART, PART)),
-    (keys.schema_version, (PART, PART, st.integers(1, 10**9))),
+    (keys.schema_version, (PART, PART, st.integers(1, 10**5), st.integers(1, 10**9))),
     (keys.schema_listed, (PART, MILLISECONDS, PART)),
     (keys.schema_ledger_listed, (PART, PART, MILLISECONDS, PART)),
     (keys.workspace, (PART,)),
@@ -33,6 +36,10 @@ MAKERS = (
     (keys.group_strong, (PART, PART, PART, PART)),
     (keys.strong_entry_listed, (PART, MILLISECONDS, PART)),
     (keys.strong_line_listed, (PART, MILLISECONDS, PART)),
+    (keys.ledger_migration, (PART, st.integers(1, 10**9))),
+    (keys.schema_work, (PART, PART)),
+    (keys.parked_schema_work, (PART, PART)),
+    (keys.sweep_work, (MILLISECONDS, PART)),
     (keys.checkpoint, (PART, PART)),
     (keys.quarantined, (PART, PART)),
 )
@@ -49,7 +56,7 @@ def test_every_function_that_makes_a_key_is_known_here():
 
 
 def test_every_kind_of_partition_is_in_the_table_of_the_module():
-    told = set(re.findall(r"^    ([A-Z]+)#<", keys.__doc__ or "", re.MULTILINE))
+    told = set(re.findall(r"^    ([A-Z]+)#[< ]", keys.__doc__ or "", re.MULTILINE))
     made = {make(*["1" if part is PART else 1 for part in parts]).pk for make, parts in MAKERS}
     assert {keys.kind_of(pk) for pk in made} == told
 
