@@ -190,16 +190,13 @@ def group_balances(group_id: str) -> str:
 
 
 def group_eventual(group_id: str, path: str, account_id: str, currency: str) -> Key:
-    return _group_balance(group_id, path, account_id, currency, "E")
+    sort = f"{group_path(path)}#{account_id}#{currency}#E"
+    return Key(BALANCES, group_balances(group_id), sort)
 
 
 def group_strong(group_id: str, path: str, account_id: str, currency: str) -> Key:
-    return _group_balance(group_id, path, account_id, currency, "S")
-
-
-def _group_balance(group_id: str, path: str, account_id: str, currency: str, kind: str) -> Key:
-    shown = group_path(path)
-    return Key(BALANCES, group_balances(group_id), f"{shown}#{account_id}#{currency}#{kind}")
+    sort = f"{group_path(path)}#{account_id}#{currency}#S"
+    return Key(BALANCES, group_balances(group_id), sort)
 
 
 def group_path(path: str) -> str:

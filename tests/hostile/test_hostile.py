@@ -28,6 +28,7 @@ from shared.store.table import Table
 from tests.hostile.account_cases import ACCOUNT_CASES
 from tests.hostile.cases import Case, Request, World
 from tests.hostile.document_cases import DOCUMENT_CASES
+from tests.hostile.group_cases import GROUP_CASES
 from tests.hostile.ledger_cases import LEDGER_MUTATION_CASES
 from tests.hostile.posting_cases import POSTING_CASES
 from tests.hostile.reading_cases import READING_CASES
@@ -46,6 +47,7 @@ ALL_CASES = [
     *LEDGER_MUTATION_CASES,
     *SCHEMA_CASES,
     *READING_CASES,
+    *GROUP_CASES,
     *ACCOUNT_CASES,
 ]
 CASES_MIN = 200
