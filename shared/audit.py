@@ -27,12 +27,18 @@ from shared.ledger.audits import (
 from shared.ledger.chart import ConsistencyConfig
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.identifiers import account_id
-from shared.ledger.ledgers import Ledger
+from shared.ledger.ledgers import Ledger, SchemaHead
 from shared.ledger.schemas import Schema
 from shared.search.documents import account_documents, entry_documents, group_documents
 from shared.search.index import Document, Kind, StoredDocument
 from shared.store import keys
-from shared.store.items import account_from_item, chain_head, entry_from_item, strong_balance
+from shared.store.items import (
+    account_from_item,
+    chain_head,
+    entry_from_item,
+    schema_head_from_item,
+    strong_balance,
+)
 from shared.store.table import Item
 
 # What parsing an item that is written wrong can raise.
@@ -91,6 +97,8 @@ class Auditor:
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
         self._gone: set[str] = set()  # accounts of deleted ledgers
+        self._heads: dict[tuple[str, str], SchemaHead] = {}
+        self._queued: set[tuple[str, str]] = set()  # Schemas whose ledgers are to be moved
 
     def _is_mine(self, ledger_id: str) -> bool:
         return self._only is None or ledger_id in self._only
@@ -105,6 +113,9 @@ class Auditor:
                     self._take_entry(entry_from_item(item), item)
                 elif pk[:2] == "A#":
                     self._take_account(account_from_item(item))
+                elif pk[:2] == "S#" and item["sk"] == "head":
+                    head = schema_head_from_item(item)
+                    self._heads[(head.workspace_id, head.key)] = head
             except UNREADABLE as error:
                 self.findings.append(Finding("I3", pk, f"can't be read: {error!r}"))
 
@@ -197,6 +208,9 @@ class Auditor:
             self._take_list(owner, ENTRY_LIST, items)
         elif kind == "LL":
             self._take_list(owner, LINE_LIST, items)
+        elif pk == keys.WORK_QUEUE:
+            works = [item for item in items if "k" in item]
+            self._queued = {(str(work["w"]), str(work["k"])) for work in works}
         elif kind == "Q" and self._only is None:
             detail = f"{len(items)} records put aside wait for `python -m indexer.quarantine`"
             self.findings.append(Finding("I8", f"projector {owner}", detail))
@@ -309,11 +323,24 @@ class Auditor:
             ledger = self._ledgers[ledger_id]
             if ledger.state != "live" or not self._is_mine(ledger_id):
                 continue
+            self._judge_migration(ledger)
             for path, _ in schema.chart.static_accounts():
                 if account_id(ledger_id, path) not in self._accounts:
                     subject = f"ledger {ledger.ik} ({ledger_id})"
                     detail = f"is on version {ledger.schema_version} and lacks {path}"
                     self.findings.append(Finding("I3", subject, detail))
+
+    def _judge_migration(self, ledger: Ledger) -> None:
+        """A ledger that is behind its Schema has somebody to move it, now or when told to."""
+        assert ledger.schema_key is not None
+        schema = (ledger.workspace_id, ledger.schema_key)
+        head = self._heads.get(schema)
+        if head is None or schema in self._queued:
+            return
+        reached = max(ledger.schema_version or 0, ledger.migrated_from)
+        if head.generation != ledger.schema_generation or reached < head.version:
+            detail = f"is on version {ledger.schema_version} of {head.version}, and none is queued"
+            self.findings.append(Finding("I3", f"ledger {ledger.ik} ({ledger.id})", detail))
 
     def differing(self, *, documents: bool = True) -> set[SetName]:
         """Sets of documents and list items that are not as they should be."""
