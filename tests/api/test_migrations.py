@@ -273,3 +273,17 @@ async def test_verify_tells_a_ledger_that_nobody_will_move_and_one_that_lacks_an
     told = [str(finding) for finding in audit_strong(await collect(memory))]
     assert len(told) == 1
     assert "is on version 2 and lacks assets/reserve0" in told[0]
+
+
+async def test_a_ledger_that_cannot_be_read_holds_up_no_other(writer: WriteRig):
+    await writer.create("broken", SCHEMA_KEY)
+    found = (await writer.ask('{ ledger(ledger: {ik: "broken"}) { id } }')).data["ledger"]["id"]
+    head = await writer.table.get(keys.ledger(found))
+    assert head is not None
+    await writer.table.write(Put(TableName.LEDGER, {**head, "b": "{"}))
+    await store(writer, grown(1))
+    await migrate(writer.services)
+    await writer.table.write(Put(TableName.LEDGER, head))
+    assert await statuses(writer) == {"broken": "queued", LEDGER_IK: "completed"}
+    await writer.store(grown(1))
+    assert await statuses(writer) == {"broken": "completed", LEDGER_IK: "completed"}
