@@ -12,7 +12,7 @@ from indexer.bulk import BulkReport, BulkWriter
 from indexer.folds import Folder
 from indexer.leases import Checkpoint, Lease, LeaseBook
 from indexer.meters import RECORDS_PUT_ASIDE, IndexerFamilies, ProjectorMeters
-from indexer.projections.balances import counted_entry, project_rollups
+from indexer.projections.balances import Counted, counted, project_rollups
 from indexer.projections.search import project_documents
 from indexer.quarantine import (
     BALANCES,
@@ -158,7 +158,7 @@ class SearchApplier:
 
 
 class BalancesApplier:
-    """Sums of the balance histories."""
+    """Sums of the balance histories and of groups."""
 
     projector = BALANCES
 
@@ -199,16 +199,17 @@ class BalancesApplier:
 
     async def project(self, changes: Sequence[StreamChange]) -> tuple[list[Update], list[Aside]]:
         """What the changes add, and the records of entries that can't be counted."""
-        entries: list[tuple[StreamChange, LedgerEntry]] = []
+        found: list[tuple[StreamChange, Counted]] = []
         unreadable: list[Unreadable] = []
         offsets: dict[str, int] = {}
         for change in changes:
-            entry = counted_entry(change)
-            if entry is None:
-                if isinstance(change, Unreadable) and change.inserted and change.pk[:2] == "E#":
-                    unreadable.append(change)
+            each = counted(change)
+            if each is None:
+                unknown = _uncounted(change)
+                if unknown is not None:
+                    unreadable.append(unknown)
                 continue
-            ledger_id = entry.ledger_id
+            ledger_id = each.entry.ledger_id
             if ledger_id not in offsets:
                 offset = await self._catalog.utc_offset_minutes(ledger_id)
                 if offset is None:
@@ -216,14 +217,28 @@ class BalancesApplier:
                     unreadable.append(unprojectable(change, why))
                     continue
                 offsets[ledger_id] = offset
-            entries.append((change, entry))
+            found.append((change, each))
         try:
-            updates = project_rollups([entry for _, entry in entries], offsets)
+            updates = project_rollups([each for _, each in found], offsets)
         except UNREADABLE:
-            updates, failed = _one_by_one(entries, offsets)
+            updates, failed = _one_by_one(found, offsets)
             unreadable += failed
         now_ms = self._clock.now_ms()
         return updates, [unreadable_aside(BALANCES, each, now_ms) for each in unreadable]
+
+
+def _uncounted(change: StreamChange) -> Unreadable | None:
+    """The record, when what it should count can't be told: an unreadable entry may be new or have
+    joined a group, and an updated one that was unreadable before may have joined any of its."""
+    if isinstance(change, Unreadable):
+        return change if change.pk[:2] == "E#" else None
+    if not isinstance(change, Change) or not isinstance(change.new, LedgerEntry):
+        return None
+    if change.inserted or change.old is not None:
+        return None
+    if not change.new.groups or not change.new.updates:
+        return None
+    return unprojectable(change, ValueError("what it was before can't be read"))
 
 
 def deleted_ledgers(changes: Sequence[StreamChange]) -> list[str]:
@@ -252,16 +267,16 @@ def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:
 
 
 def _one_by_one(
-    entries: Sequence[tuple[StreamChange, LedgerEntry]], offsets: dict[str, int]
+    found: Sequence[tuple[StreamChange, Counted]], offsets: dict[str, int]
 ) -> tuple[list[Update], list[Unreadable]]:
     """The updates of all entries that can be counted, and those that can't."""
-    good: list[LedgerEntry] = []
+    good: list[Counted] = []
     failed: list[Unreadable] = []
-    for change, entry in entries:
+    for change, each in found:
         try:
-            project_rollups([entry], offsets)
+            project_rollups([each], offsets)
         except UNREADABLE as error:
             failed.append(unprojectable(change, error))
         else:
-            good.append(entry)
+            good.append(each)
     return project_rollups(good, offsets), failed

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from indexer.leases import Checkpoint, LeaseSeen
-from indexer.projections.balances import counted_entry
+from indexer.projections.balances import counted
 from indexer.reads import ShardReads, place_of
 from indexer.records import StreamChange
 from shared.clock import Clock
@@ -42,7 +42,7 @@ class CatchUp:
     def __init__(
         self, stream: Stream, clock: Clock, noted: dict[str, LeaseSeen], *, keep: bool
     ) -> None:
-        """`keep`: every new entry stays in its shard's `changes`."""
+        """`keep`: what is counted of an entry stays in its shard's `changes`."""
         self._keep = keep
         self._stream = stream
         self._clock = clock
@@ -96,7 +96,7 @@ class CatchUp:
                 caught.position = read.changes[-1].sequence
                 empty = 0
                 if self._keep:
-                    caught.changes += [each for each in read.changes if counted_entry(each)]
+                    caught.changes += [each for each in read.changes if counted(each)]
                 yield read.changes
             elif read.ended:
                 caught.ended = True

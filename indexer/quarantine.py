@@ -24,7 +24,7 @@ from typing import Any
 
 import orjson
 
-from indexer.projections.balances import project_rollups
+from indexer.projections.balances import Counted, project_rollups
 from indexer.projections.search import thing_operations
 from indexer.records import UNREADABLE, Unreadable
 from shared.clock import SystemClock
@@ -56,6 +56,7 @@ BALANCES = "balances"
 PROJECTORS = (SEARCH, BALANCES)
 REASON_CHARS_MAX = 500
 PAGES_MAX = 1_000_000
+_RECOUNT_IT = "may have joined groups by an update: recount it with `python -m indexer.rebuild`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,9 @@ def aside_from_item(projector: str, item: Item) -> Aside:
 
 def unreadable_aside(projector: str, record: Unreadable, now_ms: int) -> Aside:
     """A stream record that can't be read."""
-    body = {"pk": record.pk, "sk": record.sk}
+    body: dict[str, Any] = {"pk": record.pk, "sk": record.sk}
+    if projector == BALANCES and not record.inserted:
+        body["joined"] = True
     return Aside(
         projector, record.sequence, "record", record.reason[:REASON_CHARS_MAX], now_ms, body
     )
@@ -113,15 +116,23 @@ def deltas_aside(sequence: str, updates: Sequence[Update], reason: str, now_ms: 
     digest = blake2b(digest_size=8)
     for update in updates:
         digest.update(f"{update.key.pk}\0{update.key.sk}\0".encode())
-    deltas = [[u.key.pk, u.key.sk, {n: str(v) for n, v in u.add.items()}] for u in updates]
+    deltas: list[list[Any]] = []
+    for update in updates:
+        adds = {name: str(amount) for name, amount in update.add.items()}
+        sets = [dict(update.set_if_absent)] if update.set_if_absent else []
+        deltas.append([update.key.pk, update.key.sk, adds, *sets])
     name = f"{sequence}#{digest.hexdigest()}"
     return Aside(BALANCES, name, "deltas", reason[:REASON_CHARS_MAX], now_ms, {"deltas": deltas})
 
 
 def _updates_of(aside: Aside) -> list[Update]:
     return [
-        Update(Key(TableName.BALANCES, pk, sk), add={n: int(v) for n, v in adds.items()})
-        for pk, sk, adds in aside.body["deltas"]
+        Update(
+            Key(TableName.BALANCES, pk, sk),
+            add={n: int(v) for n, v in adds.items()},
+            set_if_absent=sets[0] if sets else {},
+        )
+        for pk, sk, adds, *sets in aside.body["deltas"]
     ]
 
 
@@ -158,7 +169,7 @@ class Quarantine:
         """Applies it after all and removes it. None when that worked, otherwise why it stays."""
         if aside.projector == BALANCES:
             deltas = await self.as_deltas(aside, catalog)
-            return "still can't be counted" if deltas is None else await self._retry_deltas(deltas)
+            return deltas if isinstance(deltas, str) else await self._retry_deltas(deltas)
         assert index is not None
         item = await self._table.get(
             Key(TableName.LEDGER, aside.body["pk"], aside.body["sk"]), consistent=True
@@ -179,39 +190,49 @@ class Quarantine:
         await self._table.write(Delete(aside.key))
         return None
 
-    async def as_deltas(self, aside: Aside, catalog: Catalog) -> Aside | None:
+    async def as_deltas(
+        self, aside: Aside, catalog: Catalog, *, is_recounted: bool = False
+    ) -> Aside | str:
         """The sums that a thing of the balances projector stands for; a record is turned into them
-        for good.
+        for good. A text says why they can't be told.
 
-        None when the record still can't be read, or moves nothing.
+        Which groups an entry was in at an update of it is past finding out, so what is missing then
+        takes a recount. `is_recounted` is for that one, which counts everything anew and only asks
+        where sums were missing.
         """
         if aside.kind == "deltas":
-            return aside
+            return _RECOUNT_IT if "unknown" in aside.body and not is_recounted else aside
         item = await self._table.get(
             Key(TableName.LEDGER, aside.body["pk"], aside.body["sk"]), consistent=True
         )
         try:
             thing = None if item is None else _thing_of(item)
         except UNREADABLE:
-            return None
+            return "still can't be counted"
         if not isinstance(thing, LedgerEntry):
-            return None
+            return "still can't be counted"
         offset = await catalog.utc_offset_minutes(thing.ledger_id)
         if offset is None:
-            return None
-        updates = project_rollups([thing], {thing.ledger_id: offset})
+            return "still can't be counted"
+        joined = bool(aside.body.get("joined"))
+        is_unknown = bool(thing.groups and thing.updates)
+        if is_unknown and not is_recounted:
+            return _RECOUNT_IT
+        found = Counted(thing, not joined, thing.groups if is_unknown or not joined else ())
+        updates = project_rollups([found], {thing.ledger_id: offset})
         deltas = deltas_aside(aside.sequence, updates, aside.reason, aside.at_ms)
-        turned = replace(deltas, sequence=aside.sequence)
+        body = {**deltas.body, "unknown": True} if is_unknown else deltas.body
+        turned = replace(deltas, sequence=aside.sequence, body=body)
         guards = (Is("b", aside.put().item["b"]),)
         answer = await self._table.write(replace(turned.put(), guards=guards))
-        return None if isinstance(answer, GuardFailed) else turned
+        return "was changed meanwhile" if isinstance(answer, GuardFailed) else turned
 
     async def _retry_deltas(self, aside: Aside) -> str | None:
         """Adds what one batch can take, in the batch that leaves the rest; and again until nothing
         is left.
         """
         left = aside
-        for _ in range(len(aside.body["deltas"])):
+        for _ in range(max(1, len(aside.body["deltas"]))):
             updates = _updates_of(left)
             now, later = updates[:ROLLUP_ITEMS_MAX], updates[ROLLUP_ITEMS_MAX:]
             guard = (Is("b", left.put().item["b"]),)

@@ -57,14 +57,15 @@ async def rebuild_search_now(engines: Engines, owner: str, ledger_id: str | None
 async def rebuild_balances_now(
     engines: Engines, owner: str, ledger_id: str | None, of_parts: int
 ) -> None:
-    """All balance histories, or one ledger's."""
+    """All balance histories and groups' balances, or one ledger's."""
     parts = recount_parts(engines, owner, IndexerFamilies(Metrics()), say)
     async with sole_rebuilder(engines.table, BALANCES, owner, engines.clock):
         for part in range(of_parts):
             done = await recount_balances(parts, ledger_id=ledger_id, part=part, of_parts=of_parts)
             for finding in done.repaired:
                 say(f"put right: {finding}")
-            say(f"{done.histories_count} histories compared, {len(done.repaired)} differences")
+            compared = f"{done.histories_count} histories and {done.groups_count} groups' balances"
+            say(f"{compared} compared, {len(done.repaired)} differences")
 
 
 async def _rebuild(arguments: argparse.Namespace) -> None:

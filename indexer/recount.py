@@ -1,5 +1,5 @@
-"""Recounts the balance histories from the entries, beside the live ones, and puts right what
-differs.
+"""Recounts the balance histories, and the balances of groups, from the entries, beside the live
+ones, and puts right what differs.
 
     note checkpoints P0 ─► scan all entries into sums ─► fence: the projector stands still at P
          └── meanwhile the stream after P0 tells which entries are new ──┘
@@ -13,6 +13,9 @@ judged by its place there. One that it doesn't tell was applied before P0, unles
 the stream is still to tell it: new ones are remembered until the stream was read once more, well
 after the scan.
 
+An entry may join groups by an update. Which groups it was in at P is what the last of its changes
+that is applied there says; where the stream tells none, what was scanned.
+
 Safe at any moment: a replaced item is right at P, and the checkpoint doesn't move, so a recount
 that dies half-way leaves a mixture of put-right and untouched items, all of which are followed on
 from P. Items are replaced under the guard of their revision; the fence keeps everybody else away.
@@ -22,24 +25,25 @@ checkpoint moves there once everything is put right; until then the shard isn't 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from typing import NamedTuple
 
 from indexer.appliers import BalancesApplier
 from indexer.catchup import CatchUp
 from indexer.fence import fence
 from indexer.follower import read_in_progress
 from indexer.leases import Checkpoint, Lease, LeaseBook, LeaseSeen
-from indexer.projections.balances import counted_entry
+from indexer.projections.balances import Counted, counted
 from indexer.quarantine import BALANCES, Aside, Quarantine
 from indexer.reads import StreamReads
 from indexer.tablescan import PAGES_MAX, partitions, scanned_entries
 from shared.clock import Clock
 from shared.errors import LeaseLost, StoreUnavailable, StreamTrimmed
-from shared.ledger.audits import Expected, Finding, Tally, audit_history
-from shared.ledger.entries import LedgerEntry
-from shared.ledger.history import rebuilt
+from shared.ledger.audits import Expected, ExpectedGroup, Finding, Tally, audit_group, audit_history
+from shared.ledger.entries import Group, LedgerEntry
+from shared.ledger.history import rebuilt, sum_adds
 from shared.limits import STORE_BACKOFF_MS, TRANSACT_ITEMS_MAX
 from shared.store import keys
 from shared.store.catalog import Catalog
@@ -77,6 +81,7 @@ class Recounted:
 
     entries_count: int = 0
     histories_count: int = 0
+    groups_count: int = 0  # balances of groups
     repaired: list[Finding] = field(default_factory=list)
 
 
@@ -123,12 +128,12 @@ async def recount_balances(
 
 
 def _inserted_ids(catch_up: CatchUp) -> set[str]:
-    """Ids of the entries that the stream has told so far."""
+    """Ids of the new entries that the stream has told so far."""
     return {
-        entry.id
+        found.entry.id
         for shard in catch_up.shards.values()
         for change in shard.changes
-        if (entry := counted_entry(change)) is not None
+        if (found := counted(change)) is not None and found.is_new
     }
 
 
@@ -178,6 +183,13 @@ async def _move_lost(
             parts.say(f"{shard_id} is followed on from {place.sequence or 'its end'}")
 
 
+class _Told(NamedTuple):
+    """A change that the stream told, and whether it is applied at P."""
+
+    found: Counted
+    is_applied: bool
+
+
 class _Count:
     """The sums of all entries that are applied."""
 
@@ -187,6 +199,7 @@ class _Count:
         self.done = Recounted()
         self._parts = parts
         self._young: set[str] = set()  # ids of entries that the stream may still be to tell
+        self._grouped: dict[str, tuple[Group, ...]] = {}  # of updated entries: counted for these
 
     async def scan(self, inserted: set[str]) -> None:
         """Counts the entries that the stream has nothing to tell about; remembers the new ones."""
@@ -195,21 +208,51 @@ class _Count:
             for entry in entries:
                 if entry.id not in inserted:
                     await self._count(entry, 1)
+                    await self._count_groups(entry, entry.groups, 1)
+                    if entry.groups and entry.revision > 1:
+                        self._grouped[entry.id] = entry.groups
                     if entry.created_ms >= young_ms:
                         self._young.add(entry.id)
 
     async def settle(self, catch_up: CatchUp, places: Mapping[str, Checkpoint]) -> None:
         """Judges what the stream told: each entry counts if it is applied, scanned or not."""
+        told: dict[str, list[_Told]] = {}
         for shard_id, caught in catch_up.shards.items():
             place = places.get(shard_id)
             if place is None:  # not begun yet, or finished and forgotten meanwhile
                 place = Checkpoint(finished=shard_id in catch_up.noted)
             for change in caught.changes:
-                entry = counted_entry(change)
-                assert entry is not None
-                is_counted = entry.id in self._young
-                if caught.applied_at(change, place) != is_counted:
-                    await self._count(entry, -1 if is_counted else 1)
+                found = counted(change)
+                assert found is not None
+                is_applied = caught.applied_at(change, place)
+                if found.is_new and is_applied != (found.entry.id in self._young):
+                    await self._count(found.entry, 1 if is_applied else -1)
+                if found.groups:
+                    told.setdefault(found.entry.id, []).append(_Told(found, is_applied))
+        for changes in told.values():
+            await self._settle_groups(sorted(changes, key=lambda each: each.found.entry.revision))
+
+    async def _settle_groups(self, changes: Sequence["_Told"]) -> None:
+        """Judges one entry's changes, in their order: the groups that it has joined at P count."""
+        entry, is_new = changes[0].found.entry, changes[0].found.is_new
+        joined = changes[0].found.groups
+        before = () if is_new else tuple([each for each in entry.groups if each not in joined])
+        due = before
+        for each in changes:
+            if each.is_applied:
+                due = each.found.entry.groups
+        if is_new and entry.id not in self._young:
+            scanned: tuple[Group, ...] = ()
+        else:  # what was not updated when it was scanned had the groups that it was born with
+            scanned = self._grouped.get(entry.id, entry.groups if is_new else before)
+        await self._count_groups(entry, [each for each in due if each not in scanned], 1)
+        await self._count_groups(entry, [each for each in scanned if each not in due], -1)
+
+    async def _count_groups(self, entry: LedgerEntry, groups: Sequence[Group], times: int) -> None:
+        if not groups or self.ledger_id not in (None, entry.ledger_id):
+            return
+        if await self._parts.catalog.utc_offset_minutes(entry.ledger_id) is not None:
+            self.tally.add_groups(entry, groups, times)
 
     async def _count(self, entry: LedgerEntry, times: int) -> None:
         if self.ledger_id not in (None, entry.ledger_id):
@@ -221,7 +264,7 @@ class _Count:
 
 
 class _Repair:
-    """Compares every history with the sums, and replaces what differs."""
+    """Compares every history, and every group's balance, with the sums; replaces what differs."""
 
     def __init__(self, parts: RecountParts, count: _Count, leases: Mapping[str, Lease]) -> None:
         self._leases = leases
@@ -229,38 +272,39 @@ class _Repair:
         self._tally = count.tally
         self._ledger_id = count.ledger_id
         self._done = count.done
-        self._asides: dict[
-            tuple[str, str], list[str]
-        ] = {}  # history -> asides that hold sums for it
+        self._asides: dict[tuple[str, str], list[str]] = {}  # item's pk, sk -> asides with its sums
         self._kept: dict[str, Aside] = {}
         self._seen: set[tuple[str, str]] = set()
+        self._seen_groups: set[tuple[str, str, str]] = set()
 
     async def run(self) -> None:
-        """Every history, then those that are missing."""
+        """Everything that stands, then what is missing."""
         await self._note_asides()
-        async for account, items in self._accounts():
-            for currency, (head, months) in _histories(items).items():
-                await self._judge(account, currency, head, months)
+        async for pk, items in partitions(self._parts.table, TableName.BALANCES):
+            kind, _, owner = pk.partition("#")
+            if kind == "B" and self._tally.is_mine(owner):
+                for currency, (head, months) in _histories(items).items():
+                    await self._judge(owner, currency, head, months)
+            elif kind == "G":
+                for item in items:
+                    await self._judge_group_item(owner, item)
         for account, currency in self._tally.balances.keys() - self._seen:
             await self._judge(account, currency, None, {})
-
-    async def _accounts(self) -> AsyncIterator[tuple[str, list[Item]]]:
-        async for pk, items in partitions(self._parts.table, TableName.BALANCES):
-            kind, _, account = pk.partition("#")
-            if kind == "B" and self._tally.is_mine(account):
-                yield account, items
+        for name in self._tally.groups.keys() - self._seen_groups:
+            await self._judge_group(name, None)
 
     async def _note_asides(self) -> None:
         """What was put aside is counted now: it must not be added again later."""
         quarantine = Quarantine(self._parts.table)
         async for aside in quarantine.kept(BALANCES):
-            held = await quarantine.as_deltas(aside, self._parts.catalog)
-            if held is None:
+            held = await quarantine.as_deltas(aside, self._parts.catalog, is_recounted=True)
+            if isinstance(held, str):
                 continue  # it still can't be read, so it isn't counted either
+            if not held.body["deltas"]:
+                await self._parts.table.write(Delete(held.key, (Is("b", held.put().item["b"]),)))
             self._kept[held.sequence] = held
-            for pk, sk, _ in held.body["deltas"]:
-                history = pk.partition("#")[2], sk.partition("#")[2]
-                self._asides.setdefault(history, []).append(held.sequence)
+            for pk, sk, *_ in held.body["deltas"]:
+                self._asides.setdefault((pk, sk), []).append(held.sequence)
 
     async def _judge(
         self, account: str, currency: str, head: Item | None, months: dict[int, Item]
@@ -272,14 +316,79 @@ class _Repair:
             return  # another ledger's
         self._done.histories_count += 1
         if not audit_history(account, currency, expected, head, months) and (
-            history not in self._asides
+            not self._asides_of(keys.history_head(account, currency))
         ):
             return
+        await self._until_right(
+            f"the history of {account} in {currency}",
+            lambda: self._put_right(account, currency, expected),
+        )
+
+    async def _until_right(self, what: str, put_right: Callable[[], Awaitable[bool]]) -> None:
         for attempt in range(REPAIR_ATTEMPTS_MAX):
-            if await self._put_right(account, currency, expected):
+            if await put_right():
                 return
             await asyncio.sleep(STORE_BACKOFF_MS * (attempt + 1) / 1_000)
-        raise StoreUnavailable(f"the history of {account} in {currency} changes under the fence")
+        raise StoreUnavailable(f"{what} changes under the fence")
+
+    def _asides_of(self, key: Key) -> list[str]:
+        return self._asides.get((key.pk, key.sk), [])
+
+    async def _judge_group_item(self, group_id: str, item: Item) -> None:
+        name = keys.parse_group_balance(str(item["sk"]))
+        if not name.is_strong and self._tally.is_mine(name.account_id):
+            await self._judge_group((group_id, name.account_id, name.currency), item)
+
+    async def _judge_group(self, name: tuple[str, str, str], item: Item | None) -> None:
+        self._seen_groups.add(name)
+        expected = self._tally.groups.get(name)
+        if expected is None and self._ledger_id is not None:
+            return  # another ledger's
+        group_id, account, currency = name
+        if item is not None:
+            key = Key(TableName.BALANCES, str(item["pk"]), str(item["sk"]))
+        else:
+            assert expected is not None
+            key = keys.group_eventual(group_id, expected.path, account, currency)
+        self._done.groups_count += 1
+        if audit_group(name, expected, item) or self._asides_of(key):
+            what = f"the balance of group {group_id}"
+            await self._until_right(what, lambda: self._put_group_right(name, key))
+
+    async def _put_group_right(self, name: tuple[str, str, str], key: Key) -> bool:
+        """As `_put_right`, of one sum; one that nothing comes to is removed."""
+        item = await self._parts.table.get(key, consistent=True)
+        if await self._parts.book.lost(self._leases.values()):
+            raise LeaseLost("the fence did not hold")
+        expected = self._tally.groups.get(name)
+        findings = audit_group(name, expected, item)
+        asides = self._asides_of(key)
+        more = bool(findings or asides)
+        while more:
+            guard: Guard = Absent() if item is None else Is("r", item["r"])
+            writes: list[Write] = [Delete(key, (guard,))]
+            if expected is not None:
+                item = _sum_item(key, expected, item)
+                writes = [Put(TableName.BALANCES, item, (guard,))]
+            else:
+                item = None
+            if not await self._write_with_asides(writes, asides, key):
+                return False
+            more = bool(asides)
+        self._done.repaired += findings
+        return True
+
+    async def _write_with_asides(self, writes: list[Write], asides: list[str], key: Key) -> bool:
+        """Writes, and takes the sums for the item at `key` out of some of `asides`, and these out
+        of the list."""
+        turn = asides[:ASIDES_AT_ONCE]
+        shrunk = [self._without(each, key) for each in turn]
+        writes += [write for _, write in shrunk]
+        if not await self._write(writes):
+            return False
+        self._kept.update({left.sequence: left for left, _ in shrunk})
+        del asides[:ASIDES_AT_ONCE]
+        return True
 
     async def _put_right(self, account: str, currency: str, expected: Expected | None) -> bool:
         """Reads the history again, and writes it as it should be, with what was put aside of it.
@@ -293,19 +402,15 @@ class _Repair:
         if await self._parts.book.lost(self._leases.values()):
             raise LeaseLost("the fence did not hold")
         findings = audit_history(account, currency, expected, head, months)
-        asides = self._asides.get((account, currency), [])
+        key = keys.history_head(account, currency)
+        asides = self._asides_of(key)
         hours = {} if expected is None else expected.hours
         more = bool(findings or asides)
         while more:
             new_head, new_months, more = rebuilt(hours, head, months, MONTHS_AT_ONCE)
             writes = _history_writes(account, currency, head, new_head, new_months)
-            turn = asides[:ASIDES_AT_ONCE]
-            shrunk = [self._without(each, keys.history_head(account, currency)) for each in turn]
-            writes += [write for _, write in shrunk]
-            if not await self._write(writes):
+            if not await self._write_with_asides(writes, asides, key):
                 return False
-            self._kept.update({left.sequence: left for left, _ in shrunk})
-            del asides[:ASIDES_AT_ONCE]
             head, months = new_head, {**months, **new_months}
             more = more or bool(asides)
         self._done.repaired += findings
@@ -337,10 +442,20 @@ class _Repair:
         aside = self._kept[sequence]
         guards: tuple[Guard, ...] = (Is("b", aside.put().item["b"]),)
         left = [each for each in aside.body["deltas"] if (each[0], each[1]) != (key.pk, key.sk)]
-        shrunk = replace(aside, body={"deltas": left})
+        shrunk = replace(aside, body={**aside.body, "deltas": left})
         if not left:
             return shrunk, Delete(aside.key, guards=guards)
         return shrunk, replace(shrunk.put(), guards=guards)
+
+
+def _sum_item(key: Key, expected: ExpectedGroup, old: Item | None) -> Item:
+    """A group's balance as it should be; its revision goes on."""
+    item: Item = {"pk": key.pk, "sk": key.sk, **sum_adds(expected.own), "p": expected.path}
+    if old is not None:
+        revision = old["r"]
+        assert isinstance(revision, int)
+        item["r"] = revision + 1
+    return item
 
 
 def _histories(items: Sequence[Item]) -> dict[str, tuple[Item | None, dict[int, Item]]]:

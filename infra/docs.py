@@ -1,9 +1,12 @@
-"""Writes docs/errors.md from the tables of codes: `python -m infra.docs`. A test holds the file to
-it."""
+"""Writes what is generated: `python -m infra.docs`. A test holds the files to it.
+
+docs/errors.md is made from the tables of codes, docs/conformance.md from the conformance tests.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from infra.conformance import PAGE, render_conformance
 from shared.graphql import codes
 from shared.ledger.rejections import CODES, Code
 
@@ -41,3 +44,4 @@ def _table(rows: Iterable[Code], statuses: dict[str, int]) -> str:
 
 if __name__ == "__main__":
     ERRORS.write_text(render_errors())
+    PAGE.write_text(render_conformance())

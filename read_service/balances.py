@@ -4,7 +4,8 @@
     eventual, at a month/year   history head                     one item
     eventual, at a day/hour     history head, the month's hours  two items, whatever the history
     change in a period          the same                         one or two items
-    strong                      own or total running sum         one item
+    strong                      own or total running sum (the    one item
+                                child's is beside the total's)
     plural forms                the same for each currency       where the Schema says which; else
                                                                  one Query, and the months' hours
 
@@ -20,7 +21,13 @@ from typing import Any, Literal
 from read_service.connections import PageInfo
 from read_service.context import RequestContext
 from read_service.lists import WHOLE, Arguments, Page, page_of_all, read_page, whole
-from read_service.lookups import Account, chart_node, known_account, whole_account
+from read_service.lookups import (
+    Account,
+    chart_node,
+    consistency_of,
+    known_account,
+    whole_account,
+)
 from shared.errors import RejectionError, StoreUnavailable
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount
@@ -39,7 +46,7 @@ from shared.limits import (
     TORN_READS_MAX,
 )
 from shared.store import keys
-from shared.store.items import strong_balance
+from shared.store.items import strong_balance, strong_child
 from shared.store.table import Item, Key
 
 Scope = Literal["own", "child", "total"]
@@ -52,7 +59,7 @@ _SETTING = {
     "total": "totalBalanceUpdates",
 }
 _HEADS = "H#"
-_STRONG_PREFIX = {"own": "S#", "total": "T#"}
+_STRONG_PREFIX = {"own": "S#", "child": "T#", "total": "T#"}
 _SCOPE_ATTRIBUTES = {"own": ("o", "O"), "child": ("c", "C"), "total": ("o", "O", "c", "C")}
 
 
@@ -147,7 +154,9 @@ class BalanceReader:
         )
         if is_strong:
             found = await self._strong_items(scope, account)
-            amounts = [CurrencyAmount(strong_balance(each), _currency_of(each)) for each in found]
+            amounts = [
+                CurrencyAmount(_of_strong(each, scope), _currency_of(each)) for each in found
+            ]
         else:
             amounts = await self._amounts(scope, account, at)
         return page_of_all(digest, page, [(amount.currency, amount) for amount in amounts])
@@ -187,16 +196,18 @@ class BalanceReader:
         return [head for head in found if head is not None]
 
     async def _strong_items(self, scope: Scope, account: Account) -> list[Item]:
-        """The account's strong balances, by currency."""
+        """The account's strong balances, by currency, where the scope has a line."""
         context = self._context
         possible = await self._possible_currencies(scope, await self._known(account))
         if possible is None:
             prefix = _STRONG_PREFIX[scope]
-            return await context.partition(keys.balances_of(account.id), prefix, consistent=True)
+            pk = keys.balances_of(account.id)
+            items = await context.partition(pk, prefix, consistent=True)
+            return [item for item in items if _counts_in(scope, item)]
         key_of = keys.strong_own if scope == "own" else keys.strong_total
         loading = [context.items.load(key_of(account.id, each)) for each in sorted(possible)]
         found = [await each for each in loading]
-        return [item for item in found if item is not None]
+        return [item for item in found if item is not None and _counts_in(scope, item)]
 
     async def _month_items(
         self, account_id: str, heads: Sequence[Item], span: Span
@@ -225,7 +236,8 @@ class BalanceReader:
         granules = expanded.granules
         self._context.count_nodes(len(granules))
         head, month_items = await self._histories(account.id, currency, granules)
-        amounts = _granule_changes(scope, head, month_items, granules)
+        changed = history.changes_in_each(head, month_items, granules)
+        amounts = [_of_scope(sums, scope) for sums in changed]
         if not changes:
             running = 0
             if head is not None:
@@ -279,15 +291,10 @@ class BalanceReader:
                 f"consistencyConfig.{_SETTING[scope]} is eventual."
             )
             raise RejectionError(reject("invalid_consistency_mode", detail=detail))
-        if scope == "child":
-            raise RejectionError(reject("not_implemented", what="A strong childBalance"))
         return True
 
     async def _keeps_strong(self, scope: Scope, account: Account) -> bool:
-        node = await chart_node(self._context, account)
-        if node is None:
-            return False
-        consistency = node.consistency
+        consistency = await consistency_of(self._context, account)
         return consistency.own_balance if scope == "own" else consistency.total_balance
 
     async def _currency(
@@ -308,6 +315,8 @@ class BalanceReader:
             held = ", ".join(sorted(possible))
             detail = f"{known.path} holds {held}, not {given.key}."
             raise RejectionError(reject("invalid_currency", where="currency", detail=detail))
+        if possible is None and given.custom_id is not None:
+            await self._context.custom_currency(given.key)  # a misspelled id is told, not 0
         return given.key
 
     async def _known(self, account: Account) -> LedgerAccount:
@@ -340,7 +349,7 @@ class BalanceReader:
     # --- Items ------------------------------------------------------------------------------------
     async def _strong(self, scope: Scope, account_id: str, currency: str) -> int:
         key_of = keys.strong_own if scope == "own" else keys.strong_total
-        return strong_balance(await self._context.items.load(key_of(account_id, currency)))
+        return _of_strong(await self._context.items.load(key_of(account_id, currency)), scope)
 
     async def _history(
         self, account_id: str, currency: str, span: Span
@@ -386,6 +395,16 @@ def _of_scope(sums: history.Sums, scope: Scope) -> int:
     return sums.child if scope == "child" else sums.own + sums.child
 
 
+def _of_strong(item: Item | None, scope: Scope) -> int:
+    """An own or a total balance, or the part of a total that lies below the account: one item."""
+    return strong_child(item) if scope == "child" else strong_balance(item)
+
+
+def _counts_in(scope: Scope, item: Item) -> bool:
+    """Whether any line of the scope was ever counted in a strong balance's item."""
+    return scope != "child" or "c" in item
+
+
 def _has_lines(scope: Scope, head: Item) -> bool:
     """Whether any line of the scope, in the head's currency, was ever counted."""
     return any(name in head for name in _SCOPE_ATTRIBUTES[scope])
@@ -396,25 +415,3 @@ def _currency_of(item: Item) -> str:
     currency = str(item["sk"]).partition("#")[2]
     assert currency_from_key(currency).key == currency
     return currency
-
-
-def _granule_changes(
-    scope: Scope,
-    head: Item | None,
-    month_items: Mapping[int, Item],
-    granules: Sequence[Period],
-) -> list[int]:
-    """What each granule changed. Hours are sorted out once, not once a granule."""
-    if granules[0].unit == "month":
-        return [_of_scope(history.change_in(head, None, granule), scope) for granule in granules]
-    hours = history.hours_by_month(head, month_items)
-    nothing = history.Sums(0, 0)
-    changes = []
-    for granule in granules:
-        buckets = granule.buckets()
-        assert buckets.first_hour is not None
-        assert buckets.last_hour is not None
-        within = range(buckets.first_hour, buckets.last_hour + 1)
-        sums = [hours.get((buckets.first_month, hour), nothing) for hour in within]
-        changes.append(sum(_of_scope(each, scope) for each in sums))
-    return changes

@@ -19,6 +19,7 @@ from shared.auth import Principal
 from shared.clock import Clock
 from shared.errors import RejectionError
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.currencies import CustomCurrency, currency_from_key
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion
 from shared.ledger.rejections import reject
@@ -27,8 +28,9 @@ from shared.limits import CURRENCIES_PER_ACCOUNT_MAX, NODES_PER_REQUEST_MAX
 from shared.search.index import Index
 from shared.settings import Settings
 from shared.store.catalog import Catalog
-from shared.store.items import account_from_item, entry_from_item
+from shared.store.items import account_from_item, custom_currency_from_item, entry_from_item
 from shared.store.keys import account as account_key
+from shared.store.keys import custom_currency as custom_currency_key
 from shared.store.keys import entry as entry_key
 from shared.store.loaders import KeyLoader
 from shared.store.table import Item, Table, TableName
@@ -222,6 +224,23 @@ class RequestContext:
             account = account_from_item(item)
             self.prime_account(account)
         return account if account.workspace_id == self.workspace_id else None
+
+    async def custom_currency(self, key: str) -> CustomCurrency:
+        """The workspace's custom currency `CUSTOM/…`; no read if the process has seen it.
+
+        Raises RejectionError when there is none.
+        """
+        held = self.catalog.known_currency(self.workspace_id, key)
+        if held is not None:
+            return held
+        custom_id = currency_from_key(key).custom_id
+        assert custom_id is not None
+        item = await self.items.load(custom_currency_key(self.workspace_id, custom_id))
+        if item is None:
+            raise RejectionError(reject("custom_currency_not_found", id=custom_id))
+        currency = custom_currency_from_item(item)
+        self.catalog.learn_currency(currency)
+        return currency
 
     async def schema_of(self, ledger: Ledger) -> Schema | None:
         """The compiled Schema version that `ledger` is on; None for a ledger without one."""

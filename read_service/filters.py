@@ -55,6 +55,15 @@ class ListFilter:
 
     clauses: tuple[Clause, ...]
     account_id: str | None = None
+    balance: "BalanceFilter | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceFilter:
+    """Which balances of a group are wanted. `path` is set when they are narrowed to one account."""
+
+    clauses: tuple[Clause, ...]
+    path: str | None = None
 
 
 def entries_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFilter | Rejection:
@@ -75,11 +84,6 @@ def account_lines_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFi
 def accounts_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFilter | Rejection:
     """A LedgerAccountsFilterSet on any list of accounts of `ledger`."""
     return _collected(_accounts, filter_set, ledger)
-
-
-def groups_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFilter | Rejection:
-    """A LedgerEntryGroupsFilterSet on Ledger.ledgerEntryGroups."""
-    return _collected(_groups, filter_set, ledger)
 
 
 # --- What a list's owner adds to its filter -------------------------------------------------------
@@ -152,7 +156,8 @@ def _ledger_lines(given: FilterSet, ledger: Ledger) -> ListFilter:
     if "externalTxIds" in given:
         detail = "externalTxIds works on LedgerAccount.lines only"
         raise RejectionError(reject("invalid_filter", where=where, detail=detail))
-    if ("ledgerAccount" in given) == ("path" in given):
+    named = [name for name in ("ledgerAccount", "path") if _given(given.get(name))]
+    if len(named) != 1:
         detail = "Ledger.lines needs ledgerAccount or path, and not both"
         raise RejectionError(reject("invalid_filter", where=where, detail=detail))
     clauses = _read(given, _LINE_MEMBERS, ledger)
@@ -183,10 +188,6 @@ def _account_lines(given: FilterSet, ledger: Ledger) -> ListFilter:
 
 def _accounts(given: FilterSet, ledger: Ledger) -> ListFilter:
     return ListFilter(tuple(_read(given, _ACCOUNT_MEMBERS, ledger)))
-
-
-def _groups(given: FilterSet, ledger: Ledger) -> ListFilter:
-    return ListFilter(tuple(_read(given, _GROUP_MEMBERS, ledger)))
 
 
 # --- Members --------------------------------------------------------------------------------------
@@ -538,10 +539,4 @@ _ACCOUNT_MEMBERS: dict[str, _Reader] = {
     "parentLedgerAccount": _account_filter("parent"),
     "path": _path_filter(_account_pattern),
     "type": _string_filter("type"),
-}
-_GROUP_MEMBERS: dict[str, _Reader] = {
-    "balance": _not_implemented,
-    "created": _datetime_filter("created"),
-    "key": _string_filter("key"),
-    "value": _string_filter("value"),
 }

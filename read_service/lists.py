@@ -6,6 +6,7 @@
     Ledger.ledgerAccounts, childLedgerAccounts  Elasticsearch  created    one search on one shard
     entries, lines where the Schema says so     DynamoDB       posted     a Query, and its entries
     ledgers, schemas, Schema.ledgers            DynamoDB       created    a Query, and its ledgers
+    customCurrencies                            DynamoDB       created    a Query, and what is asked
     Schema.versions                             DynamoDB       version    a Query
     migrations                                  DynamoDB       version or ledger, newest first
 
@@ -30,14 +31,22 @@ from read_service.filters import (
     ledger_lines_filter,
     touching_account,
 )
-from read_service.lookups import Account, SchemaChoice, account_by_id, chart_node
+from read_service.lookups import (
+    Account,
+    SchemaChoice,
+    account_by_id,
+    consistency_of,
+    known_account,
+    whole_account,
+)
 from read_service.walks import Hydrate, Partition, T, Walked, walk
 from shared.errors import RejectionError
 from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import LedgerEntry, PlacedLine
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion
-from shared.ledger.rejections import Rejection
+from shared.ledger.rejections import Rejection, reject
 from shared.search.clauses import Clause, Not, Range, Term, matches
 from shared.search.documents import (
     HIDDEN,
@@ -257,14 +266,19 @@ async def account_lines(
     """LedgerAccount.lines."""
     account_id = account.id
     query = read_query(context, ACCOUNT_LINES, ledger, account_id, arguments)
+    if (arguments.get("filter") or {}).get("externalTxIds") is not None:
+        known = known_account(context, account) or await whole_account(context, account)
+        if known.linked is None:
+            detail = "it works on Linked Ledger Accounts only"
+            where = "filter.externalTxIds"
+            raise RejectionError(reject("invalid_filter", where=where, detail=detail))
     if await _keeps_strong_lines(context, account):
         return await _strong_lines(context, account_id, query)
     return await search_list(context, ACCOUNT_LINES, query, (ledger.id, account_id))
 
 
 async def _keeps_strong_lines(context: RequestContext, account: Account) -> bool:
-    node = await chart_node(context, account)
-    return node is not None and node.consistency.lines
+    return (await consistency_of(context, account)).lines
 
 
 async def ledger_accounts(context: RequestContext, ledger: Ledger, arguments: Arguments) -> Page:
@@ -438,6 +452,19 @@ async def schemas(context: RequestContext, arguments: Arguments) -> Page:
         return [SchemaChoice(workspace_id, _listed_id(reference)) for reference in references]
 
     partition = Partition(TableName.LEDGER, keys.schema_directory(workspace_id))
+    walked = await walk(context.table, partition, page, hydrate, filtered=False)
+    return page_of_walk(digest, page, walked)
+
+
+async def custom_currencies(context: RequestContext, arguments: Arguments) -> Page:
+    """Query.customCurrencies: the workspace's own currencies, by their keys."""
+    workspace_id = context.workspace_id
+    digest, page = read_page(context, "customCurrencies", workspace_id, arguments)
+
+    async def hydrate(references: Sequence[Item]) -> list[str | None]:
+        return [CUSTOM_PREFIX + _listed_id(reference) for reference in references]
+
+    partition = Partition(TableName.LEDGER, keys.custom_currency_directory(workspace_id))
     walked = await walk(context.table, partition, page, hydrate, filtered=False)
     return page_of_walk(digest, page, walked)
 

@@ -16,7 +16,7 @@ from typing import Any
 from read_service.context import RequestContext
 from shared.errors import RejectionError
 from shared.ledger import identifiers
-from shared.ledger.accounts import LedgerAccount
+from shared.ledger.accounts import ConsistencyConfig, LedgerAccount
 from shared.ledger.chart import AccountNode
 from shared.ledger.entries import LedgerEntry, PlacedLine
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion
@@ -187,6 +187,17 @@ async def chart_node(context: RequestContext, account: Account) -> AccountNode |
         return None
     resolved = schema.chart.resolve(account.path)
     return None if isinstance(resolved, str) else resolved.node
+
+
+async def consistency_of(context: RequestContext, account: Account) -> ConsistencyConfig:
+    """What is kept strong for the account: the Schema says it, or, without one, the account."""
+    ledger = await ledger_of(context, account.ledger_id)
+    if ledger.schema_key is not None:
+        node = await chart_node(context, account)
+        return ConsistencyConfig() if node is None else node.consistency
+    known = known_account(context, account)
+    whole = await whole_account(context, account) if known is None else known
+    return whole.consistency or ConsistencyConfig()
 
 
 # --- Entries and lines ----------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
     strong lists of entries and lines   LE#…, LL#…   references, newest first
     directories of ledgers, Schemas     LD#…, SD#…, SL#…   references, newest first
+    directory of custom currencies      UD#…               references, newest first
     versions of a Schema                S#…  v…      newest last, so listed against the keys' order
     currencies of an account            B#…  H#…, S#…, T#…
+    balances of a group                 G#…  by path
 
 A position is a sort key, so cursors read as those of the search index do. A filter that keeps
 little makes a page read more than it shows; what one page may read is bounded.
@@ -33,6 +35,8 @@ class Partition:
     high: str | None = None
     descending: bool = False  # the list begins at the partition's end
     consistent: bool = True
+    items_per_node: int = 1  # that may stand for one node: the others are left out
+    narrow_by: str = "posted"  # what a filter that keeps too little can be narrowed by
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ async def walk(
     forward = page.backward == partition.descending
     after = page.before if page.backward else page.after
     wanted = page.size + 1
-    limit = max(wanted, LIST_WALK_CHUNK_ITEMS) if filtered else wanted
+    limit = wanted * partition.items_per_node
+    limit = max(limit, LIST_WALK_CHUNK_ITEMS) if filtered else limit
     nodes: list[T] = []
     positions: list[str] = []
     walked = 0
@@ -90,7 +95,8 @@ async def walk(
             break
         walked += len(chunk.items)
         if walked >= LIST_WALK_ITEMS_MAX:
-            detail = f"fewer than a page of the next {walked} match; narrow the list by posted"
+            narrow_by = partition.narrow_by
+            detail = f"fewer than a page of the next {walked} match; narrow the list by {narrow_by}"
             raise RejectionError(reject("invalid_filter", where="filter", detail=detail))
         after = chunk.next_key[1]
     more = len(nodes) > page.size

@@ -21,10 +21,12 @@ from shared.ledger.audits import (
     Fingerprint,
     Tally,
     audit_entry,
+    audit_group,
     audit_history,
     differences,
 )
 from shared.ledger.chart import ConsistencyConfig
+from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger, SchemaHead
@@ -38,6 +40,7 @@ from shared.store.items import (
     entry_from_item,
     schema_head_from_item,
     strong_balance,
+    strong_child,
 )
 from shared.store.table import Item
 
@@ -48,6 +51,7 @@ SetName = tuple[str, str]  # a ledger's or an account's id, and the kind of docu
 NOT_STRONG = ConsistencyConfig()
 ENTRY_LIST = "list of entries"
 LINE_LIST = "list of lines"
+ACCOUNT_IKS = "iks of accounts"
 
 
 class MemberSet:
@@ -90,10 +94,16 @@ class Auditor:
         self._detailed = detailed
         self._chains = Chains()
         self._accounts: set[str] = set()
+        self._parents: dict[str, str] = {}  # ids that accounts name, and the path of one that does
+        self._created: dict[str, ConsistencyConfig] = {}  # by id, of accounts without a Schema
+        self._currencies: set[str] = set()  # partition keys of the custom currencies
+        self._currencies_named: dict[str, str] = {}  # those that must be there, and what names them
         self._groups: dict[str, Document] = {}
         self._due: dict[SetName, MemberSet] = {}
         self._found: dict[SetName, MemberSet] = {}
         self._histories: set[tuple[str, str]] = set()
+        self._group_balances: set[tuple[str, str, str]] = set()  # group, account, currency
+        self._strong_groups: dict[tuple[str, str, str], int] = {}
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
         self._gone: set[str] = set()  # accounts of deleted ledgers
@@ -105,7 +115,7 @@ class Auditor:
 
     # --- Ledger items -----------------------------------------------------------------------------
     def take_ledger_items(self, items: Iterable[Item]) -> None:
-        """Entries and accounts; other kinds are passed over."""
+        """Entries, accounts with their iks, custom currencies; other kinds are passed over."""
         for item in items:
             pk = str(item["pk"])
             try:
@@ -116,6 +126,10 @@ class Auditor:
                 elif pk[:2] == "S#" and item["sk"] == "head":
                     head = schema_head_from_item(item)
                     self._heads[(head.workspace_id, head.key)] = head
+                elif pk[:3] == "AI#" and self._is_mine(pk[3:35]):
+                    self._add(self._found, (pk[3:35], ACCOUNT_IKS), pk[36:], [item["i"], item["p"]])
+                elif pk[:2] == "U#":
+                    self._currencies.add(pk)
             except UNREADABLE as error:
                 self.findings.append(Finding("I3", pk, f"can't be read: {error!r}"))
 
@@ -136,6 +150,8 @@ class Auditor:
         self.findings += audit_entry(entry)
         self._chains.add(entry, chain_head(item) if entry.position == 1 else None)
         self.tally.add(entry, ledger.utc_offset_minutes)
+        if entry.groups:
+            self.tally.add_groups(entry, entry.groups)
         for document in entry_documents(entry):
             self._due_document(document)
         for document in group_documents(entry):
@@ -143,6 +159,13 @@ class Auditor:
             if held is None or document.version > held.version:
                 self._groups[document.id] = document
         self._due_list_items(entry)
+        for line in entry.lines:
+            if line.currency.startswith(CUSTOM_PREFIX):
+                self._due_currency(entry.workspace_id, line.currency, f"entry {entry.id}")
+
+    def _due_currency(self, workspace_id: str, currency: str, subject: str) -> None:
+        custom_id = currency[len(CUSTOM_PREFIX) :]
+        self._currencies_named[keys.custom_currency(workspace_id, custom_id).pk] = subject
 
     def _take_account(self, account: LedgerAccount) -> None:
         if not self._is_mine(account.ledger_id):
@@ -155,6 +178,14 @@ class Auditor:
             detail = f"is not the id of {account.path}"
             self.findings.append(Finding("I2", f"account {account.id}", detail))
         self._accounts.add(account.id)
+        if account.parent_id is not None:
+            self._parents[account.parent_id] = account.path
+        if account.consistency is not None:
+            self._created[account.id] = account.consistency
+            of_ik = [account.id, account.path]
+            self._add(self._due, (account.ledger_id, ACCOUNT_IKS), account.ik, of_ik)
+        if account.currency is not None and account.currency.startswith(CUSTOM_PREFIX):
+            self._due_currency(account.workspace_id, account.currency, f"account {account.id}")
         for document in account_documents(account):
             self._due_document(document)
 
@@ -174,24 +205,24 @@ class Auditor:
 
     def _due_list_items(self, entry: LedgerEntry) -> None:
         schema = self._schemas.get(entry.ledger_id)
-        if schema is None:
-            return
-        if schema.entries_strong:
+        if schema is not None and schema.entries_strong:
             key = keys.strong_entry_listed(entry.ledger_id, entry.posted_ms, entry.id)
             self._add(self._due, (entry.ledger_id, ENTRY_LIST), key.sk, None)
         for line, line_id in zip(entry.lines, entry.line_ids(), strict=True):
             account = account_id(entry.ledger_id, line.account_path)
-            if self.consistency_of(entry.ledger_id, line.account_path).lines:
+            # Without a Schema the account says it, which may come later: judged at the end.
+            if schema is None or self.consistency_of(entry.ledger_id, line.account_path).lines:
                 key = keys.strong_line_listed(account, entry.posted_ms, line_id)
                 self._add(self._due, (account, LINE_LIST), key.sk, None)
 
     def consistency_of(self, ledger_id: str, path: str) -> ConsistencyConfig:
-        """What the Schema keeps strongly consistent for an account; nothing without one."""
+        """What the Schema, or without one the account, keeps strongly consistent."""
         account = account_id(ledger_id, path)
+        if ledger_id not in self._schemas:
+            return self._created.get(account, NOT_STRONG)
         known = self._consistency.get(account)
         if known is None:
-            schema = self._schemas.get(ledger_id)
-            resolved = "" if schema is None else schema.chart.resolve(path)
+            resolved = self._schemas[ledger_id].chart.resolve(path)
             known = NOT_STRONG if isinstance(resolved, str) else resolved.node.consistency
             self._consistency[account] = known
         return known
@@ -204,6 +235,8 @@ class Auditor:
             return  # nobody sees it any more
         if kind == "B":
             self._take_account_balances(owner, items)
+        elif kind == "G":
+            self._take_group_balances(owner, items)
         elif kind == "LE":
             self._take_list(owner, ENTRY_LIST, items)
         elif kind == "LL":
@@ -228,6 +261,8 @@ class Auditor:
             elif kind in "ST":
                 scope = "own" if kind == "S" else "total"
                 self._strong[(account, rest, scope)] = strong_balance(item)
+                if scope == "total":
+                    self._strong[(account, rest, "child")] = strong_child(item)
         for currency in heads.keys() | months.keys():
             expected = self.tally.balances.get((account, currency))
             if expected is None and self._only is not None:
@@ -236,6 +271,21 @@ class Auditor:
             self.findings += audit_history(
                 account, currency, expected, heads.get(currency), months.get(currency, {})
             )
+
+    def _take_group_balances(self, group: str, items: Sequence[Item]) -> None:
+        for item in items:
+            account, currency, is_strong = keys.parse_group_balance(str(item["sk"]))
+            if account in self._gone:
+                continue
+            name = (group, account, currency)
+            expected = self.tally.groups.get(name)
+            if expected is None and self._only is not None:
+                continue  # another ledger's
+            if is_strong:
+                self._strong_groups[name] = strong_balance(item)
+            else:
+                self._group_balances.add(name)
+                self.findings += audit_group(name, expected, item)
 
     def _take_list(self, owner: str, name: str, items: Sequence[Item]) -> None:
         for item in items:
@@ -264,7 +314,9 @@ class Auditor:
         self.findings += self._chains.audit()
         self._judge_histories()
         self._judge_strong()
+        self._judge_groups()
         self._judge_accounts()
+        self._judge_currencies()
         self._judge_versions()
         self.close_groups()
         for name in sorted(self.differing(documents=documents)):
@@ -294,6 +346,7 @@ class Auditor:
             for scope, is_strong, due in (
                 ("own", strong.own_balance, sums.own),
                 ("total", strong.total_balance, sums.total),
+                ("child", strong.total_balance, sums.child),
             ):
                 found = self._strong.get((account, currency, scope))
                 if not is_strong and not (schemaless and found is not None):
@@ -310,12 +363,41 @@ class Auditor:
                 subject = f"account {account} in {currency}"
                 self.findings.append(Finding("I3/I4", subject, detail))
 
+    def _judge_groups(self) -> None:
+        """Groups' balances that are missing; strong ones, where the Schema calls them so."""
+        for name, expected in self.tally.groups.items():
+            if name not in self._group_balances:
+                self.findings += audit_group(name, expected, None)
+            strong = self.consistency_of(expected.ledger_id, expected.path).groups
+            found = self._strong_groups.get(name)
+            if expected.group[0] in strong and found != expected.own:
+                key, value = expected.group
+                subject = f"group {key}: {value} on {expected.path} in {name[2]}"
+                detail = f"strong balance is {found}; should be {expected.own}"
+                self.findings.append(Finding("I3/I4", subject, detail))
+        for name, found in self._strong_groups.items():
+            if name not in self.tally.groups:
+                detail = f"strong balance is {found}; no line is of the group"
+                self.findings.append(Finding("I3/I4", f"group balance {name}", detail))
+
     def _judge_accounts(self) -> None:
+        for parent, path in self._parents.items():
+            if parent not in self._accounts:
+                detail = f"{path} lies below it and it is not there"
+                self.findings.append(Finding("I3", f"account {parent}", detail))
         for (account, _), expected in self.tally.balances.items():
-            if expected.ledger_id in self._schemas and account not in self._accounts:
+            has_accounts = expected.ledger_id in self._schemas or (
+                (expected.ledger_id, ACCOUNT_IKS) in self._found
+            )
+            if has_accounts and account not in self._accounts:
                 detail = f"{expected.path} has lines and is not there"
                 self.findings.append(Finding("I3", f"account {account}", detail))
                 self._accounts.add(account)
+
+    def _judge_currencies(self) -> None:
+        for currency, subject in self._currencies_named.items():
+            if currency not in self._currencies:
+                self.findings.append(Finding("I3", subject, f"{currency} is not there"))
 
     def _judge_versions(self) -> None:
         """A ledger is wholly on its Schema's version: every account of it stands."""
@@ -355,17 +437,24 @@ class Auditor:
             if name[1] in kinds:
                 if not documents:
                     continue
-            elif due is None:
+            elif due is None and name[1] != ACCOUNT_IKS:
                 continue  # a list that isn't strong now may keep items of when it was
+            elif name[1] == LINE_LIST and not self._lists_lines(name[0]):
+                continue
             if (due.fingerprint if due else Fingerprint()) != (
                 found.fingerprint if found else Fingerprint()
             ):
                 names.add(name)
         return names
 
+    def _lists_lines(self, account: str) -> bool:
+        """Whether an account's due lines make a list: an account without a Schema decides it."""
+        return account in self._consistency or self._created.get(account, NOT_STRONG).lines
+
     def _note_swept(self, name: SetName, found: MemberSet | None) -> None:
         """Documents of a deleted ledger are seen by nobody; the indexer removes them by and by."""
-        if found is not None and found.fingerprint.count:
+        is_document = name[1] in {kind.value for kind in Kind}
+        if is_document and found is not None and found.fingerprint.count:
             note = f"{found.fingerprint.count} {name[1]} of the deleted ledger {name[0]} stand"
             if note not in self.notes:
                 self.notes.append(note)

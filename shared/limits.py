@@ -31,7 +31,10 @@ AMOUNT_EXPRESSION_CHARS_MAX = 1_024  # ours
 SCHEMA_JSON_BYTES_MAX = 300_000  # ours: a version is one DynamoDB item (400 KB)
 VIOLATIONS_SHOWN_MAX = 20  # ours: of a Schema that is refused
 ACCOUNT_PATH_CHARS_MAX = 1_024  # ours
-CUSTOM_CURRENCY_CHARS_MAX = 36
+GROUP_PATH_BYTES_MAX = 800  # of a path, in the sort key of a group's balance: 1,024 bytes in all
+CUSTOM_CURRENCY_CHARS_MAX = 36  # of its id, and of its code
+CUSTOM_CURRENCY_PRECISION_MAX = 36  # ours: the digits of the largest Int96
+ACCOUNTS_PER_CREATION_MAX = 200
 
 # --- Lists --------------------------------------------------------------------------------------
 PAGE_SIZE_DEFAULT = 20
@@ -46,6 +49,7 @@ LIST_WALK_ITEMS_MAX = 2_000  # … and reads for one page at most
 REVERSAL_HISTORY_ENTRIES_MAX = 200
 CURRENCIES_PER_ACCOUNT_MAX = 1_000  # what a plural balance change lists
 DURING_GRANULES_MAX = 744  # hours of the longest month
+GROUPS_SEARCHED_MAX = 2_000  # that one page of a list of groups filtered by balance looks at
 TORN_READS_MAX = 5  # times that a balance and its hours are read again while they are being folded
 
 # --- Elasticsearch --------------------------------------------------------------------------------
@@ -132,6 +136,7 @@ LEDGER_HEAD_AGE_MS_MAX = 1_000
 LEDGER_IK_REST_MS = 1_500
 LEDGER_IK_RESTS_FOR_MS = 60_000  # … unless the deletion was so long ago, however clocks differ
 ACCOUNTS_CACHED_MAX = 200_000
+CUSTOM_CURRENCIES_CACHED_MAX = 10_000
 SCHEMAS_CACHED_MAX = 1_000
 LEDGERS_CACHED_MAX = 10_000
 VIEWS_CACHED_MAX = 1_000  # of ledgers, as planning sees them
@@ -164,6 +169,19 @@ BULK_ATTEMPTS_MAX = 8
 # writer for so long that their slowest twentieth took 336 ms instead of under 300.
 ROLLUP_ITEMS_MAX = 50
 
+# --- Command line -------------------------------------------------------------------------------
+CLI_ATTEMPTS_MAX = 5  # of one request
+CLI_BACKOFF_MS = 200  # the pause before the second attempt, doubled by each further one
+CLI_TIMEOUT_MS = 60_000  # of one attempt: longer than a request may take the service
+CLI_ERRORS_SHOWN_MAX = 10
+REPORT_PAGE_SIZE = 100  # accounts of a report's page; that many currencies of each
+REPORT_WIDTH_ROWS = 1_000  # what a table looks at before it decides how wide its columns are
+TRIAL_BALANCE_ATTEMPTS_MAX = 4
+TRIAL_BALANCE_PAUSE_MS = 1_500  # between them: longer than lists take to follow the posts
+
+assert REPORT_PAGE_SIZE <= PAGE_SIZE_MAX
+assert REPORT_PAGE_SIZE * (REPORT_PAGE_SIZE + 1) <= NODES_PER_REQUEST_MAX
+assert REQUEST_TIMEOUT_MS < CLI_TIMEOUT_MS
 assert COMMIT_BATCH_BYTES_MAX < TRANSACT_BYTES_MAX
 assert ROLLUP_ITEMS_MAX < TRANSACT_ITEMS_MAX  # one item is the checkpoint
 assert LINES_PER_ENTRY_MAX + GROUPS_PER_ENTRY_MAX + 1 < TRANSACT_ITEMS_MAX

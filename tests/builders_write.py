@@ -32,7 +32,7 @@ def planned(
         entry=entry,
         item=item,
         item_bytes=item_bytes(item),
-        deltas=tuple([PlannedDelta(key, amount, "path") for key, amount in deltas.items()]),
+        deltas=tuple([PlannedDelta(key, amount, "path", 0) for key, amount in deltas.items()]),
         conditions=tuple(
             [
                 PlannedCondition(key, is_pre, *condition_range(bounds), "path", bounds)

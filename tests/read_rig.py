@@ -14,14 +14,14 @@ from shared.auth import ApiClient, Role, TokenSigner, secret_digest
 from shared.clock import FixedClock, SystemClock
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount, parent_path
-from shared.ledger.balances import history_deltas
+from shared.ledger.balances import group_sums, history_deltas
 from shared.ledger.entries import EntryCondition, LedgerEntry, LedgerLine
-from shared.ledger.identifiers import account_id, entry_id, ledger_id
+from shared.ledger.identifiers import account_id, entry_id, group_id, ledger_id
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion, Workspace
 from shared.ledger.schema_parsing import parse_schema
 from shared.ledger.schemas import Schema
 from shared.observe import Metrics
-from shared.search.documents import account_documents, entry_documents
+from shared.search.documents import account_documents, entry_documents, group_documents
 from shared.search.index import Index, SearchPage, SearchRequest
 from shared.settings import Settings
 from shared.store import items, keys
@@ -239,7 +239,7 @@ class Seeds:
             item["h"] = head
         await self._put(item)
         if indexed:
-            await self.index.bulk(entry_documents(entry))
+            await self.index.bulk([*entry_documents(entry), *group_documents(entry)])
 
     async def _strong(self, ledger: Ledger, entry: LedgerEntry) -> None:
         schema = self.schemas[(ledger.workspace_id, ledger.schema_key or "")]
@@ -260,7 +260,17 @@ class Seeds:
                     at = account_id(ledger.id, step.path)
                     moved.append(keys.strong_total(at, line.currency))
             for key in moved:
-                await self.table.write(Update(key, add={"v": line.amount}))
+                is_own = key.pk == keys.balances_of(own_id)
+                adds = items.strong_adds(line.amount, 0 if is_own else line.amount)
+                await self.table.write(Update(key, add=adds))
+            for group, value in entry.groups:
+                if group in consistency.groups:
+                    path = line.account_path
+                    key = keys.group_strong(
+                        group_id(ledger.id, group, value), path, own_id, line.currency
+                    )
+                    named = {"p": path}
+                    await self.table.write(Update(key, add={"v": line.amount}, set_if_absent=named))
 
     async def _histories(self, ledger: Ledger, entry: LedgerEntry) -> None:
         for key, delta in history_deltas([entry], ledger.utc_offset_minutes).items():
@@ -269,6 +279,10 @@ class Seeds:
             await self.table.write(Update(head_key, add=history.head_adds(delta)))
             if self.folded:
                 await self.fold(own_id, key.currency)
+        for (group, path, currency), amount in group_sums(entry, entry.groups).items():
+            at = keys.group_eventual(group, path, account_id(ledger.id, path), currency)
+            adds = history.sum_adds(amount)
+            await self.table.write(Update(at, add=adds, set_if_absent={"p": path}))
 
     async def fold(self, own_id: str, currency: str) -> bool:
         """Moves older hours to their months' items, as the indexer does now and then."""

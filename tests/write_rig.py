@@ -63,10 +63,20 @@ def write_services(
 
 
 async def open_quickstart(
-    services: WriteServices, *, ik: str = LEDGER_IK, utc_offset_minutes: int = 0
+    services: WriteServices,
+    *,
+    ik: str = LEDGER_IK,
+    utc_offset_minutes: int = 0,
+    strong_groups: tuple[str, ...] = (),
 ) -> Ledger:
-    """Stores the quickstart Schema and creates a ledger on it."""
-    head = await store_schema(services, WORKSPACE, json.loads(QUICKSTART.read_text()))
+    """Stores the quickstart Schema and creates a ledger on it; users' accounts are strong within
+    the groups of these keys."""
+    document = json.loads(QUICKSTART.read_text())
+    users = document["chartOfAccounts"]["accounts"][1]["children"][0]
+    users["consistencyConfig"]["groups"] = [
+        {"key": key, "ownBalanceUpdates": "strong"} for key in strong_groups
+    ]
+    head = await store_schema(services, WORKSPACE, document)
     assert isinstance(head, SchemaHead), head
     command = CreateLedger(WORKSPACE, ik, "Quickstart", utc_offset_minutes, SCHEMA_KEY, None)
     created = await create_ledger(services, command)

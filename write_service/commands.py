@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from shared.ledger.accounts import AccountType, CurrencyMode
 from shared.ledger.entries import EntryCondition, Group, Tag
 
 
@@ -53,3 +54,55 @@ class AddLedgerEntry:
     tags: tuple[Tag, ...]
     groups: tuple[Group, ...]
     conditions: tuple[RuntimeCondition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMatch:
+    """Names an account: by id, by ledger and path, or by both when they agree."""
+
+    id: str | None
+    path: str | None
+    ledger: LedgerMatch | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatedConsistency:
+    """What a new account states of its consistency; None, or a key left out, is inherited."""
+
+    lines: bool | None = None
+    own_balance: bool | None = None
+    total_balance: bool | None = None
+    groups: tuple[tuple[str, bool], ...] = ()  # key, whether its own balance is strong
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """One account of a ledger without a Schema; None is inherited. `where` names it in messages."""
+
+    where: str
+    ik: str
+    name: str
+    type: AccountType | None
+    currency_mode: CurrencyMode | None
+    currency: str | None  # currency key
+    consistency: StatedConsistency
+    parent: AccountMatch | None
+    children: tuple["NewAccount", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateLedgerAccounts:
+    """Create the trees of accounts; those that stand already are replays."""
+
+    workspace_id: str
+    ledger: LedgerMatch
+    accounts: tuple[NewAccount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateLedgerAccount:
+    """Rename one account; `name` None leaves it."""
+
+    workspace_id: str
+    account: AccountMatch
+    name: str | None

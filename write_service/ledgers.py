@@ -332,6 +332,9 @@ async def instantiate_account(
     """The template instance at `path`, with its templated ancestors; made unless it stands."""
     try:
         ledger = await services.prefetcher.ledger(workspace_id, match, "ledger")
+        if ledger.schema_key is None:
+            detail = "it has no templates to instantiate"
+            return reject("ledger_without_schema", ledger=ledger.ik, detail=detail)
         view = await services.prefetcher.view(ledger)
         account = resolve_account(view, path)
         if not account.node.is_under_template:
@@ -343,6 +346,8 @@ async def instantiate_account(
             texts = _instance_parameters(account.node.path_parameters, parameters)
             wanted = instance_accounts(view, account, texts, services.clock.now_ms())
             new = [each for each in wanted if services.catalog.known_account(each.id) is None]
+            currencies = [each.currency for each in new]
+            await services.prefetcher.check_currencies(workspace_id, currencies)
             await write_accounts(services, new, 0)
         item = await services.table.get(keys.account(account.id), consistent=True)
         assert item is not None, "the account was written just now"

@@ -18,8 +18,19 @@ from shared.ledger.amounts import INT96_MAX, INT96_MIN
 from shared.ledger.balances import BalanceKey
 from shared.limits import COMMIT_BATCH_BYTES_MAX, TRANSACT_ITEMS_MAX
 from shared.store import keys
-from shared.store.items import account_attributes
-from shared.store.table import Absent, IsOrAbsent, Item, Key, Put, TableName, Update, Within, Write
+from shared.store.items import account_attributes, strong_adds
+from shared.store.table import (
+    Absent,
+    Guard,
+    IsOrAbsent,
+    Item,
+    Key,
+    Put,
+    TableName,
+    Update,
+    Within,
+    Write,
+)
 from write_service.plans import EntryPlan, Member
 
 _ABSENT = (Absent(),)
@@ -31,6 +42,7 @@ class _Running:
     """One strong balance within a batch: its sum so far and what the balance found must lie in."""
 
     sum: int
+    child: int  # the part of `sum` on lines below the account
     low: int
     high: int
 
@@ -104,17 +116,18 @@ class Packing:
                 if key not in moved:
                     held = self.running.get(key)
                     if held is not None:
-                        moved[key] = _Running(held.sum, held.low, held.high)
+                        moved[key] = _Running(held.sum, held.child, held.low, held.high)
                     else:
                         exact = self.exact.get(key)
                         bounds = (INT96_MIN, INT96_MAX) if exact is None else (exact, exact)
-                        moved[key] = _Running(0, *bounds)
+                        moved[key] = _Running(0, 0, *bounds)
             for condition in plan.conditions:
                 if condition.is_pre:
                     _narrow(moved[condition.key], condition.low, condition.high)
             for delta in plan.deltas:
                 running = moved[delta.key]
                 running.sum += delta.amount
+                running.child += delta.child
                 _narrow(running, INT96_MIN, INT96_MAX)
             for condition in plan.conditions:
                 if not condition.is_pre:
@@ -181,7 +194,7 @@ def _batch(packing: Packing, token: str) -> CommitBatch:
     for key, running in packing.running.items():
         balances[len(writes)] = key
         guards = (Within("v", running.low, running.high),)
-        writes.append(Update(balance_item_key(key), add={"v": running.sum}, guards=guards))
+        writes.append(balance_write(key, running.sum, guards, running.child))
     assert len(writes) <= TRANSACT_ITEMS_MAX
     return CommitBatch(token, tuple(packing.members), tuple(writes), entries, accounts, balances)
 
@@ -190,7 +203,20 @@ def balance_item_key(key: BalanceKey) -> Key:
     """Where a strong balance stands."""
     if key.scope == "own":
         return keys.strong_own(key.account_id, key.currency)
+    if key.group is not None:
+        group_id, path = key.group
+        return keys.group_strong(group_id, path, key.account_id, key.currency)
     return keys.strong_total(key.account_id, key.currency)
+
+
+def balance_write(
+    key: BalanceKey, amount: int, guards: tuple[Guard, ...], child: int = 0
+) -> Update:
+    """Adds `amount` to a strong balance, `child` of it on lines below the account; a group's also
+    says its account's path."""
+    named = {} if key.group is None else {"p": key.group.account_path}
+    adds = strong_adds(amount, child)
+    return Update(balance_item_key(key), add=adds, set_if_absent=named, guards=guards)
 
 
 def account_write(account: LedgerAccount) -> Update:

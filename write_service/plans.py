@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.amounts import INT96_MAX, INT96_MIN
 from shared.ledger.balances import BalanceKey
+from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import Bounds, LedgerEntry
 from shared.ledger.rejections import Rejection
 from shared.store.table import Item
@@ -29,6 +30,7 @@ class PlannedDelta:
     key: BalanceKey
     amount: int
     account_path: str
+    child: int  # the part of `amount` on lines below the account; 0 for an own balance
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,12 @@ class EntryPlan:
     conditions: tuple[PlannedCondition, ...]
     accounts: tuple[LedgerAccount, ...]  # template instances that have to exist
     listed: tuple[Item, ...]  # strong lists' items, table `balances`
+
+    def custom_currencies(self) -> list[str]:
+        """Keys of the custom currencies that it names: they have to exist."""
+        named = [line.currency for line in self.entry.lines]
+        named += [account.currency or "" for account in self.accounts]
+        return [each for each in named if each.startswith(CUSTOM_PREFIX)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,10 +49,15 @@ async def plan(services: WriteServices, command: AddLedgerEntry) -> EntryPlan | 
     try:
         ledger = await prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
         view = await prefetcher.view(ledger)
+        await prefetcher.learn(command, view)
+        planned = plan_entry(command, view, services.clock.now_ms())
+        if isinstance(planned, EntryPlan):
+            custom = planned.custom_currencies()
+            if custom:
+                await prefetcher.check_currencies(command.workspace_id, custom)
+        return planned
     except RejectionError as error:
         return error.rejection
-    await prefetcher.learn_currencies(command, view)
-    return plan_entry(command, view, services.clock.now_ms())
 
 
 async def post_entry(services: WriteServices, command: AddLedgerEntry) -> Outcome:

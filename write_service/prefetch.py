@@ -1,5 +1,5 @@
 """The reads that planning needs, all before it: the ledger's head, its Schema, accounts named by
-id.
+id or, where there is no Schema, by path.
 
 A warm post finds all of it in the process and reads nothing.
 """
@@ -7,17 +7,18 @@ A warm post finds all of it in the process and reads nothing.
 from collections.abc import Iterable
 
 from shared.errors import RejectionError
-from shared.ledger.identifiers import account_id, is_id
+from shared.ledger.currencies import CUSTOM_PREFIX
+from shared.ledger.identifiers import is_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.rejections import reject
-from shared.ledger.schemas import Schema
-from shared.limits import VIEWS_CACHED_MAX
+from shared.ledger.strings import text_problem
+from shared.limits import ACCOUNT_PATH_CHARS_MAX, VIEWS_CACHED_MAX
 from shared.store import keys
 from shared.store.catalog import Catalog
-from shared.store.items import account_from_item
+from shared.store.items import account_from_item, custom_currency_from_item
 from shared.store.table import Table
 from write_service.commands import AddLedgerEntry, LedgerMatch
-from write_service.planning.view import LedgerView
+from write_service.planning.view import NO_SCHEMA, AccountsView, LedgerView, step_ids
 
 _SHOWN_CHARS_MAX = 60  # of an id, in a message
 
@@ -56,28 +57,28 @@ class Prefetcher:
         return ledger
 
     async def view(self, ledger: Ledger) -> LedgerView:
-        """The ledger on its Schema version. Raises RejectionError when it has none."""
-        if ledger.schema_key is None or ledger.schema_version is None:
-            detail = "entries can't be posted to it yet"
-            raise RejectionError(reject("ledger_without_schema", ledger=ledger.ik, detail=detail))
-        key = (ledger.id, ledger.schema_key, ledger.schema_version)
+        """The ledger on its Schema version, or with the accounts that were created in it."""
+        key = (ledger.id, ledger.schema_key or "", ledger.schema_version or 0)
         view = self._views.get(key)
         if view is not None:
             return view
+        if ledger.schema_key is None or ledger.schema_version is None:
+            return self._remember(key, AccountsView(ledger, NO_SCHEMA, self._catalog.known_account))
         schema = await self._catalog.schema(
             ledger.workspace_id, ledger.schema_key, ledger.schema_generation, ledger.schema_version
         )
-        return self._remember(key, ledger, schema)
+        return self._remember(key, LedgerView(ledger, schema, self._catalog.known_account))
 
-    def _remember(self, key: tuple[str, str, int], ledger: Ledger, schema: Schema) -> LedgerView:
+    def _remember(self, key: tuple[str, str, int], view: LedgerView) -> LedgerView:
         if len(self._views) >= VIEWS_CACHED_MAX:
             self._views.pop(next(iter(self._views)))
-        view = self._views[key] = LedgerView(ledger, schema, self._catalog.known_account)
+        self._views[key] = view
         return view
 
     async def learn_accounts(self, account_ids: Iterable[str]) -> None:
         """Reads the accounts that are unknown here: one BatchGetItem, none when there are none."""
-        unknown = [each for each in account_ids if self._catalog.known_account(each) is None]
+        known = self._catalog.known_account
+        unknown = {each: None for each in account_ids if known(each) is None}
         if unknown:
             items = await self._table.get_many(
                 [keys.account(each) for each in unknown], consistent=True
@@ -85,6 +86,25 @@ class Prefetcher:
             for item in items:
                 if item is not None:
                     self._catalog.learn_account(account_from_item(item))
+
+    async def learn_paths(self, view: LedgerView, paths: Iterable[str]) -> None:
+        """Reads what planning on `paths` needs of accounts: where no Schema says it, each account
+        on the way; where one does, an account whose currency it leaves open. One BatchGetItem,
+        none for what is known here.
+        """
+        wanted: list[str] = []
+        is_schemaless = view.ledger.schema_key is None
+        for path in paths:
+            account = view.resolve(path)
+            if isinstance(account, str):
+                if is_schemaless and text_problem(path, ACCOUNT_PATH_CHARS_MAX) is None:
+                    wanted += [each for each, _ in step_ids(view.ledger.id, path)]
+            else:
+                currency = account.node.currency
+                if currency is not None and currency.constant is None:
+                    wanted.append(account.id)
+        if wanted:
+            await self.learn_accounts(wanted)
 
     async def path_of(self, ledger: Ledger, account_id: str) -> str:
         """The path of an account named by id. Raises RejectionError when there is none."""
@@ -97,22 +117,34 @@ class Prefetcher:
             raise RejectionError(reject("ledger_account_not_found", ledger=ledger.ik, what=what))
         return account.path
 
-    async def learn_currencies(self, command: AddLedgerEntry, view: LedgerView) -> None:
-        """Accounts whose currency isn't fixed by the Schema keep the one they were created with:
-        read it.
+    async def check_currencies(self, workspace_id: str, currencies: Iterable[str | None]) -> None:
+        """Refuses keys of custom currencies that the workspace hasn't created: one BatchGetItem
+        for those that this process hasn't seen, none when it has seen all. Raises RejectionError.
+        """
+        known = self._catalog.known_currency
+        wanted = {
+            each: keys.custom_currency(workspace_id, each[len(CUSTOM_PREFIX) :])
+            for each in currencies
+            if each is not None
+            and each.startswith(CUSTOM_PREFIX)
+            and known(workspace_id, each) is None
+        }
+        if not wanted:
+            return
+        for item in await self._table.get_many(list(wanted.values()), consistent=True):
+            if item is not None:
+                self._catalog.learn_currency(custom_currency_from_item(item))
+        for each in wanted:
+            if known(workspace_id, each) is None:
+                custom_id = each[len(CUSTOM_PREFIX) :]
+                raise RejectionError(reject("custom_currency_not_found", id=custom_id))
 
-        Needed for lines and conditions given at runtime, which bring no parameters along.
+    async def learn(self, command: AddLedgerEntry, view: LedgerView) -> None:
+        """Reads what the lines and conditions given at runtime need of their accounts: they bring
+        no parameters along that would tell an instance's currency.
         """
         if not command.lines and not command.conditions:
             return
-        paths = {line.account_path for line in command.lines or ()}
-        paths |= {condition.account_path for condition in command.conditions}
-        wanted = []
-        for path in paths:
-            account = view.resolve(path)
-            if not isinstance(account, str):
-                currency = account.node.currency
-                if currency is not None and currency.constant is None:
-                    wanted.append(account_id(view.ledger.id, path))
-        if wanted:
-            await self.learn_accounts(wanted)
+        paths = {line.account_path: None for line in command.lines or ()}
+        paths |= {condition.account_path: None for condition in command.conditions}
+        await self.learn_paths(view, paths)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
-from shared.errors import Overloaded
+from shared.errors import Overloaded, RejectionError
+from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.ledgers import SchemaHead, SchemaVersion
 from shared.ledger.rejections import Rejection, reject
 from shared.ledger.schema_compatibility import breaking_changes
@@ -74,6 +75,11 @@ async def store_schema(
     if isinstance(checked, Rejection):
         return checked
     schema, canonical = checked
+    custom = [CUSTOM_PREFIX + each for each in sorted(schema.custom_currency_ids)]
+    try:
+        await services.prefetcher.check_currencies(workspace_id, custom)
+    except RejectionError as error:
+        return error.rejection
     digest = blake2b(canonical, digest_size=16).hexdigest()
     for _ in range(STORE_ATTEMPTS_MAX):
         head = await _head(services, workspace_id, schema.key)

@@ -1,50 +1,98 @@
-"""PURE: changes -> what they add to the balance histories.
+"""PURE: changes -> what they add to the balance histories and to the balances of groups.
 
-An entry counts once, when it is inserted. Its lines never change afterwards: an update of tags or
-groups moves nothing, and a reversal is an entry of its own with the opposite lines. Entries are
-never removed.
+An entry's lines count once for the histories, when it is inserted. They never change afterwards: an
+update of tags moves nothing, and a reversal is an entry of its own with the opposite lines. Entries
+are never removed.
+
+For a group's balances the lines count once too: with the change that brings the entry into the
+group, which is its insertion or a later update. No entry leaves a group.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from indexer.records import Change, StreamChange
-from shared.ledger.balances import history_deltas
-from shared.ledger.entries import LedgerEntry
-from shared.ledger.history import head_adds
+from shared.ledger.balances import GroupKey, group_sums, history_deltas
+from shared.ledger.entries import Group, LedgerEntry
+from shared.ledger.history import head_adds, sum_adds
 from shared.ledger.identifiers import account_id
 from shared.store import keys
 from shared.store.table import Update
 
 
-def counted_entry(change: StreamChange) -> LedgerEntry | None:
-    """The entry whose lines this change brings into the histories, or None."""
-    if isinstance(change, Change) and change.inserted and isinstance(change.new, LedgerEntry):
-        return change.new
-    return None
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An entry whose lines are new to the histories (`is_new`), and to the balances of `groups`."""
+
+    entry: LedgerEntry
+    is_new: bool
+    groups: tuple[Group, ...]
 
 
-def project_rollups(entries: Iterable[LedgerEntry], utc_offsets: Mapping[str, int]) -> list[Update]:
-    """One update for each history that the lines of `entries` touch, in the order of their keys.
+def counted(change: StreamChange) -> Counted | None:
+    """What of this change is to be counted, or None."""
+    if not isinstance(change, Change) or not isinstance(change.new, LedgerEntry):
+        return None
+    if change.inserted:
+        return Counted(change.new, True, change.new.groups)
+    if not change.new.groups or not isinstance(change.old, LedgerEntry):
+        return None
+    joined = tuple([group for group in change.new.groups if group not in change.old.groups])
+    return Counted(change.new, False, joined) if joined else None
+
+
+def whole(entry: LedgerEntry) -> Counted:
+    """The entry as if it had been inserted as it stands now."""
+    return Counted(entry, True, entry.groups)
+
+
+def project_rollups(found: Iterable[Counted], utc_offsets: Mapping[str, int]) -> list[Update]:
+    """One update for each history and group's balance that the lines touch, in the order of their
+    keys.
 
     `utc_offsets` holds the minutes of every entry's ledger, by its id. The sums of all entries go
     into one update, so an account that many of them touch costs no more than one that a single
     entry does.
     """
-    by_ledger: dict[str, list[LedgerEntry]] = {}
-    for entry in entries:
-        held = by_ledger.get(entry.ledger_id)
+    by_ledger: dict[str, tuple[list[LedgerEntry], list[Counted]]] = {}
+    for each in found:
+        ledger_id = each.entry.ledger_id
+        held = by_ledger.get(ledger_id)
         if held is None:
-            by_ledger[entry.ledger_id] = [entry]
-        else:
-            held.append(entry)
+            held = by_ledger[ledger_id] = ([], [])
+        if each.is_new:
+            held[0].append(each.entry)
+        if each.groups:
+            held[1].append(each)
     updates: list[Update] = []
-    for ledger_id, of_ledger in by_ledger.items():
-        deltas = history_deltas(of_ledger, utc_offsets[ledger_id])
+    for ledger_id, (entries, grouped) in by_ledger.items():
         ids: dict[str, str] = {}
-        for (path, currency), delta in deltas.items():
-            account = ids.get(path)
-            if account is None:
-                account = ids[path] = account_id(ledger_id, path)
+        for (path, currency), delta in history_deltas(entries, utc_offsets[ledger_id]).items():
+            account = _id_of(ledger_id, path, ids)
             updates.append(Update(keys.history_head(account, currency), add=head_adds(delta)))
+        if grouped:
+            updates += _group_updates(ledger_id, grouped, ids)
     updates.sort(key=lambda update: update.key)
     return updates
+
+
+def _id_of(ledger_id: str, path: str, ids: dict[str, str]) -> str:
+    account = ids.get(path)
+    if account is None:
+        account = ids[path] = account_id(ledger_id, path)
+    return account
+
+
+def _group_updates(ledger_id: str, grouped: Iterable[Counted], ids: dict[str, str]) -> list[Update]:
+    sums: dict[GroupKey, int] = {}
+    for each in grouped:
+        for at, amount in group_sums(each.entry, each.groups).items():
+            sums[at] = sums.get(at, 0) + amount
+    return [
+        Update(
+            keys.group_eventual(group, path, _id_of(ledger_id, path, ids), currency),
+            add=sum_adds(amount),
+            set_if_absent={"p": path},
+        )
+        for (group, path, currency), amount in sums.items()
+    ]

@@ -16,6 +16,7 @@ from read_service.lookups import (
     Match,
     account_at,
     chart_node,
+    consistency_of,
     find_account,
     known_account,
     ledger_of,
@@ -23,8 +24,7 @@ from read_service.lookups import (
 )
 from read_service.types.fields import Fields, Info, Resolver
 from shared.errors import RejectionError
-from shared.ledger.accounts import LedgerAccount, parent_path
-from shared.ledger.chart import ConsistencyConfig
+from shared.ledger.accounts import ConsistencyConfig, LedgerAccount, parent_path
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.rejections import reject
@@ -104,8 +104,7 @@ def _linked(field: str) -> Resolver:
 
 # --- What the Schema says -------------------------------------------------------------------------
 async def _consistency_config(account: Account, info: Info) -> ConsistencyConfig:
-    node = await chart_node(info.context, account)
-    return ConsistencyConfig() if node is None else node.consistency
+    return await consistency_of(info.context, account)
 
 
 def _clearing(field: str) -> Resolver:

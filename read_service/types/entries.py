@@ -2,9 +2,9 @@
 
 from read_service import lists
 from read_service.context import RequestContext
+from read_service.groups import EntryGroup
 from read_service.lookups import AccountStub, Match, chain_entries, find_entry, ledger_of
 from read_service.types.fields import Fields, Info
-from read_service.types.groups import EntryGroup
 from shared.errors import RejectionError
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import Bounds, EntryCondition, LedgerEntry, PlacedLine

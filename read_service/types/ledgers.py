@@ -3,10 +3,10 @@
 from typing import Any
 
 from read_service import lists
+from read_service.groups import EntryGroup, ledger_groups
 from read_service.lookups import Match, SchemaChoice, find_ledger
 from read_service.migrations import ledger_migrations
 from read_service.types.fields import Fields, Info
-from read_service.types.groups import EntryGroup
 from shared.ledger.ledgers import Ledger
 
 
@@ -55,6 +55,10 @@ async def _migrations(ledger: Ledger, info: Info, **arguments: Any) -> lists.Pag
 
 
 # The argument's name is the API's.
+async def _ledger_entry_groups(ledger: Ledger, info: Info, **arguments: Any) -> lists.Page:
+    return await ledger_groups(info.context, ledger, arguments)
+
+
 def _ledger_entry_group(ledger: Ledger, _: Info, ledgerEntryGroup: Match) -> EntryGroup:  # noqa: N803
     match = ledgerEntryGroup
     return EntryGroup(ledger.workspace_id, ledger.id, match["key"], match["value"])
@@ -68,6 +72,7 @@ FIELDS: Fields = {
         "ledgerAccounts": _ledger_accounts,
         "ledgerEntries": _ledger_entries,
         "ledgerEntryGroup": _ledger_entry_group,
+        "ledgerEntryGroups": _ledger_entry_groups,
         "lines": _lines,
         "migrations": _migrations,
         "schema": _schema,

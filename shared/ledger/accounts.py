@@ -1,7 +1,7 @@
 """Ledger Accounts: what holds a balance, and which side of it a line's sign means."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 AccountType = Literal["asset", "liability", "income", "expense"]
 CurrencyMode = Literal["single", "multi"]
@@ -18,11 +18,36 @@ def line_side(account_type: str, amount: int) -> Literal["credit", "debit"]:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsistencyConfig:
+    """What is kept strongly consistent for an account."""
+
+    lines: bool = False
+    own_balance: bool = False
+    total_balance: bool = False
+    groups: frozenset[str] = frozenset()  # group keys within which its own balance is strong
+
+
+def consistency_record(config: ConsistencyConfig) -> list[Any]:
+    """The config as JSON values."""
+    return [config.lines, config.own_balance, config.total_balance, sorted(config.groups)]
+
+
+def consistency_from_record(record: list[Any] | None) -> ConsistencyConfig | None:
+    """The config that `consistency_record` was given; None stays None."""
+    if record is None:
+        return None
+    lines, own, total, groups = record
+    return ConsistencyConfig(lines, own, total, frozenset(groups))
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerAccount:
-    """One account of one ledger, as stored: a static account or an instance of a template.
+    """One account of one ledger, as stored: a static account, an instance of a template, or one of
+    a ledger without a Schema.
 
     What a Schema may change later (consistency, status, clearing) is not kept here: it is read from
-    the ledger's current Schema version, by `path`.
+    the ledger's current Schema version, by `path`. Without a Schema the consistency is the
+    account's own, fixed when it is created.
     """
 
     id: str
@@ -38,6 +63,7 @@ class LedgerAccount:
     parent_path: str | None
     created_ms: int
     linked: tuple[str | None, str | None] | None  # (link id or ik, external account id)
+    consistency: ConsistencyConfig | None = None  # exactly when the ledger has no Schema
     revision: int = 1
 
 

@@ -12,9 +12,16 @@ from typing import Any, NamedTuple, TypeVar
 
 from shared.ledger.accounts import EQUATION_SIGN
 from shared.ledger.amounts import in_int96
-from shared.ledger.entries import LedgerEntry
-from shared.ledger.history import Attributes, Sums, hours_by_month, latest, months_of_head
-from shared.ledger.identifiers import account_id, entry_id
+from shared.ledger.entries import Group, LedgerEntry
+from shared.ledger.history import (
+    Attributes,
+    Sums,
+    hours_by_month,
+    latest,
+    months_of_head,
+    sum_of,
+)
+from shared.ledger.identifiers import account_id, entry_id, group_id
 from shared.ledger.periods import local_bucket
 
 At = TypeVar("At")
@@ -157,9 +164,20 @@ class Expected:
         return months
 
 
+@dataclass(slots=True)
+class ExpectedGroup:
+    """What the lines of a group's entries come to for one account, in one currency."""
+
+    ledger_id: str
+    group: Group
+    path: str
+    own: int = 0
+    lines_count: int = 0
+
+
 class Tally:
-    """Sums of lines, by (account id, currency), of the `part`-th of `of_parts` parts of all
-    accounts.
+    """Sums of lines, by (account id, currency) and by (group id, account id, currency), of the
+    `part`-th of `of_parts` parts of all accounts.
     """
 
     def __init__(self, part: int = 0, of_parts: int = 1) -> None:
@@ -167,6 +185,7 @@ class Tally:
         self._part = part
         self._of_parts = of_parts
         self.balances: dict[tuple[str, str], Expected] = {}
+        self.groups: dict[tuple[str, str, str], ExpectedGroup] = {}
         self._ids: dict[tuple[str, str], str] = {}
 
     def is_mine(self, account: str) -> bool:
@@ -190,10 +209,32 @@ class Tally:
                 else:
                     expected.hours[at] = Sums(held.own, held.child + amount)
 
-    def _of(self, ledger_id: str, path: str, currency: str) -> Expected | None:
+    def add_groups(self, entry: LedgerEntry, groups: Iterable[Group], times: int = 1) -> None:
+        """Counts the lines of `entry` for `groups`; `times` = -1 takes them back."""
+        for group in groups:
+            identity = group_id(entry.ledger_id, *group)
+            for line in entry.lines:
+                account = self._id(entry.ledger_id, line.account_path)
+                if not self.is_mine(account):
+                    continue
+                name = (identity, account, line.currency)
+                expected = self.groups.get(name)
+                if expected is None:
+                    expected = ExpectedGroup(entry.ledger_id, group, line.account_path)
+                    self.groups[name] = expected
+                expected.own += times * line.amount
+                expected.lines_count += times
+                if not expected.lines_count:
+                    del self.groups[name]
+
+    def _id(self, ledger_id: str, path: str) -> str:
         account = self._ids.get((ledger_id, path))
         if account is None:
             account = self._ids[(ledger_id, path)] = account_id(ledger_id, path)
+        return account
+
+    def _of(self, ledger_id: str, path: str, currency: str) -> Expected | None:
+        account = self._id(ledger_id, path)
         if not self.is_mine(account):
             return None
         expected = self.balances.get((account, currency))
@@ -220,6 +261,24 @@ def audit_history(
     findings += _compare("I6", f"{subject}, month", months_of_head(head), _present(by_month))
     findings += _compare("I6", f"{subject}, hour", hours_by_month(head, months), _present(by_hour))
     return findings
+
+
+def audit_group(
+    name: tuple[str, str, str], expected: ExpectedGroup | None, item: Attributes | None
+) -> list[Finding]:
+    """I4 a group's balance, by (group id, account id, currency), is the sum of its lines."""
+    identity, account, currency = name
+    subject = f"balance of group {identity} on account {account} in {currency}"
+    if expected is not None:
+        key, value = expected.group
+        subject = f"balance of group {key}: {value} on {expected.path} ({account}) in {currency}"
+    found = "missing" if item is None else str(sum_of(item))
+    due = "missing" if expected is None else str(expected.own)
+    if found != due:
+        return [Finding("I4/I5", subject, f"is {found}; should be {due}")]
+    if item is not None and expected is not None and item.get("p") != expected.path:
+        return [Finding("I4/I5", subject, f"stands under the path {item.get('p')!r}")]
+    return []
 
 
 def _present(sums: Mapping[At, Sums]) -> dict[At, Sums]:

@@ -1,6 +1,7 @@
 """Balances as running sums: keys, deltas, and how one entry's lines touch them.
 
-strong   own or total balance of (account, currency), moved in the entry's own transaction
+strong   own or total balance of (account, currency), and own balance of (account, currency) within
+         a group of entries, moved in the entry's own transaction
 history  own and child sums of (account, currency), by ledger-local month and hour; the indexer
          moves them
 """
@@ -10,18 +11,39 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from shared.ledger.accounts import ancestor_paths
-from shared.ledger.entries import LedgerEntry
+from shared.ledger.entries import Group, LedgerEntry
+from shared.ledger.identifiers import group_id
 from shared.ledger.periods import local_bucket
 
-Scope = Literal["own", "total"]
+Scope = Literal["own", "total", "group"]
+
+
+class GroupPlace(NamedTuple):
+    """Where a group's balance stands: under its group, by its account's path."""
+
+    group_id: str
+    account_path: str
 
 
 class BalanceKey(NamedTuple):
-    """A strong balance: the running sum of one account, in one currency."""
+    """A strong balance: the running sum of one account, in one currency.
+
+    `group` is there exactly when the scope is `group`: what the entries of a group bring to the
+    account.
+    """
 
     account_id: str
     currency: str
     scope: Scope
+    group: GroupPlace | None = None
+
+
+class GroupKey(NamedTuple):
+    """A group's balance: one group of entries, one account by path, one currency."""
+
+    group_id: str
+    account_path: str
+    currency: str
 
 
 class HistoryKey(NamedTuple):
@@ -68,3 +90,14 @@ def history_deltas(
                 delta.child += line.amount
                 delta.child_by_hour[at] = delta.child_by_hour.get(at, 0) + line.amount
     return deltas
+
+
+def group_sums(entry: LedgerEntry, groups: Iterable[Group]) -> dict[GroupKey, int]:
+    """What the lines of `entry` add to the balances of `groups`, which it is in; zeros too."""
+    sums: dict[GroupKey, int] = {}
+    for key, value in groups:
+        identity = group_id(entry.ledger_id, key, value)
+        for line in entry.lines:
+            at = GroupKey(identity, line.account_path, line.currency)
+            sums[at] = sums.get(at, 0) + line.amount
+    return sums

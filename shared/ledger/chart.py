@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from shared.ledger.accounts import AccountType, CurrencyMode
+from shared.ledger.accounts import ConsistencyConfig as ConsistencyConfig
 from shared.ledger.currencies import Currency, make_currency
 from shared.ledger.strings import safe_string_problem
 from shared.ledger.templates import Template
@@ -52,16 +53,6 @@ class LinkedAccountTemplate:
     link_ik: Template | None
     link_type: str | None
     parameters: tuple[str, ...] = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ConsistencyConfig:
-    """What is kept strongly consistent for an account."""
-
-    lines: bool = False
-    own_balance: bool = False
-    total_balance: bool = False
-    groups: frozenset[str] = frozenset()  # group keys within which its own balance is strong
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,8 @@ from shared.ledger.strings import safe_string_problem
 from shared.limits import CUSTOM_CURRENCY_CHARS_MAX
 
 CUSTOM = "CUSTOM"
-_CUSTOM_PREFIX = f"{CUSTOM}/"
+CUSTOM_PREFIX = f"{CUSTOM}/"  # of every custom currency's key
+DEFAULT_CURRENCY = "USD"  # of a workspace: what is taken where none is given and none inherited
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,24 @@ class Currency:
     @property
     def key(self) -> str:
         """`USD`, or `CUSTOM/blue-gems`."""
-        return self.code if self.custom_id is None else _CUSTOM_PREFIX + self.custom_id
+        return self.code if self.custom_id is None else CUSTOM_PREFIX + self.custom_id
+
+
+@dataclass(frozen=True, slots=True)
+class CustomCurrency:
+    """A workspace's own currency, as it was created: it never changes and is never removed."""
+
+    workspace_id: str
+    id: str
+    code: str  # as it is shown: BLUE
+    name: str
+    precision: int  # decimal places of its smallest unit
+    created_ms: int
+
+    @property
+    def key(self) -> str:
+        """`CUSTOM/blue-gems`."""
+        return CUSTOM_PREFIX + self.id
 
 
 _BY_CODE = {code: Currency(code) for code in CURRENCIES if code != CUSTOM}
@@ -58,8 +76,8 @@ def currency_from_key(key: str) -> Currency:
     known = _BY_CODE.get(key)
     if known is not None:
         return known
-    assert key.startswith(_CUSTOM_PREFIX), "not a currency's key"
-    return Currency(CUSTOM, key[len(_CUSTOM_PREFIX) :])
+    assert key.startswith(CUSTOM_PREFIX), "not a currency's key"
+    return Currency(CUSTOM, key[len(CUSTOM_PREFIX) :])
 
 
 def currency_name(code: str) -> str:

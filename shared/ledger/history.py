@@ -22,7 +22,7 @@ what is beyond 10^30 goes to an attribute with the upper-case name (`O`, `M20250
 in 10^30s.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -106,6 +106,33 @@ def change_in(
     return _hours(head, month_item, buckets.first_month, buckets.first_hour, buckets.last_hour)
 
 
+def changes_in_each(
+    head: Attributes | None,
+    month_items: Mapping[int, Attributes],
+    granules: Sequence[Period],
+) -> list[Sums]:
+    """The sum of all lines in each granule: months, or days, or hours, one unit throughout.
+
+    `month_items` holds the items that `month_item_needed` names for the granules, those that
+    stand. Hours are sorted out once, not once a granule.
+    """
+    if head is None or granules[0].unit == "month":
+        return [change_in(head, None, granule) for granule in granules]
+    hours = hours_by_month(head, month_items)
+    changes = []
+    for granule in granules:
+        buckets = granule.buckets()
+        assert buckets.first_hour is not None
+        assert buckets.last_hour is not None
+        own = child = 0
+        for hour in range(buckets.first_hour, buckets.last_hour + 1):
+            held = hours.get((buckets.first_month, hour))
+            if held is not None:
+                own, child = own + held.own, child + held.child
+        changes.append(Sums(own, child))
+    return changes
+
+
 def _number(item: Attributes, name: str) -> int:
     value = item.get(name, 0)
     assert isinstance(value, int)
@@ -168,7 +195,7 @@ def _of_letter(letter: str, value: str | int | bytes) -> Sums:
 def hours_by_month(
     head: Attributes | None, month_items: Mapping[int, Attributes]
 ) -> dict[tuple[int, int], Sums]:
-    """Every hour that isn't zero, by (month, hour): for audits."""
+    """Every hour that isn't zero, by (month, hour)."""
     hours: dict[tuple[int, int], Sums] = {}
 
     def count(month: int, hour: int, more: Sums) -> None:
@@ -208,6 +235,18 @@ def head_adds(delta: HistoryDelta) -> dict[str, int]:
             _add(adds, f"{month_letter}{month:06d}", amount)
             _add(adds, f"{hour_letter}{month:06d}.{hour}", amount)
     return adds
+
+
+def sum_adds(amount: int) -> dict[str, int]:
+    """What `amount` adds to an item that is a sum alone: a group's balance."""
+    adds = {"r": 1, "o": 0}
+    _add(adds, "o", amount)
+    return adds
+
+
+def sum_of(item: Attributes) -> int:
+    """What an item that is a sum alone holds."""
+    return _amount(item, "o")
 
 
 def _add(adds: dict[str, int], name: str, amount: int) -> None:

@@ -6,6 +6,7 @@ line's id is its entry's, a dash and the line's place in the entry.
     ledger         workspace, ik, generation (an ik freed by a deletion makes a new ledger)
     ledger entry   ledger id, ik, position in the ik's reversal chain (from 1)
     ledger account ledger id, path
+    group          ledger id, key, value (never shown: a group is named by its key and value)
 """
 
 from hashlib import blake2b
@@ -32,6 +33,11 @@ def entry_id(ledger_id: str, ik: str, position: int) -> str:
 def account_id(ledger_id: str, path: str) -> str:
     """Id of the account at the instantiated `path`."""
     return _digest(b"account", ledger_id, path)
+
+
+def group_id(ledger_id: str, key: str, value: str) -> str:
+    """Id of the group of entries that have `value` under `key`."""
+    return _digest(b"group", ledger_id, key, value)
 
 
 def line_id(entry_id: str, index: int) -> str:

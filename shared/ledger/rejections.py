@@ -57,9 +57,14 @@ _ROWS = (
     Code("schema_in_use", "The Schema {key} is used by {count} Ledger(s)."),
     # Idempotency
     Code("ik_conflict", "The ik {ik} was used for something else: {detail}"),
+    Code(
+        "custom_currency_conflict",
+        "The custom currency {id} exists already, with {difference}: it can't be changed.",
+    ),
     # Posting
     Code("ledger_required", "{where} must name the Ledger, by id or ik."),
     Code("ledger_without_schema", "The Ledger {ledger} has no Schema, so {detail}."),
+    Code("ledger_has_schema", "The Ledger {ledger} has a Schema, so {detail}."),
     Code("entry_type_disabled", "The entry type {type}, version {version}, is {status}."),
     Code("ledger_account_disabled", "The Ledger Account {path} is {status}."),
     Code("lines_not_allowed", "The entry type {type} defines its lines; none may be given."),

@@ -14,15 +14,20 @@ of `posted`. Amounts need none either: no filter asks for them.
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from shared.ledger.accounts import LedgerAccount, ancestor_paths, line_side
+from shared.ledger.accounts import (
+    LedgerAccount,
+    ancestor_paths,
+    consistency_from_record,
+    consistency_record,
+    line_side,
+)
 from shared.ledger.chart import pattern_of
 from shared.ledger.entries import LedgerEntry, LedgerLine, PlacedLine
-from shared.ledger.identifiers import account_id, line_id
+from shared.ledger.identifiers import account_id, group_id, line_id
 from shared.ledger.positions import POSTED_MS_MAX, inverted_ms, position_of
 from shared.ledger.records import entry_from_record, entry_record
 from shared.limits import ACCOUNT_FIELDS_CACHED_MAX, LINE_RECORD_BYTES_MAX
@@ -210,11 +215,17 @@ def account_from_source(source: Mapping[str, Any]) -> LedgerAccount:
     """The account of a hit in the accounts index."""
     record = source["record"]
     linked = record["linked"]
-    return LedgerAccount(**{**record, "linked": None if linked is None else tuple(linked)})
+    consistency = consistency_from_record(record.get("consistency"))
+    tuples = {"linked": None if linked is None else tuple(linked), "consistency": consistency}
+    return LedgerAccount(**{**record, **tuples})
 
 
 def _account_record(account: LedgerAccount) -> dict[str, Any]:
-    return {name: getattr(account, name) for name in LedgerAccount.__dataclass_fields__}
+    record = {name: getattr(account, name) for name in LedgerAccount.__dataclass_fields__}
+    config = record.pop("consistency")
+    if config is not None:
+        record["consistency"] = consistency_record(config)
+    return record
 
 
 def instance_terms(path: str) -> list[str]:
@@ -244,21 +255,15 @@ def group_documents(entry: LedgerEntry) -> list[Document]:
     assert version >= 1
     documents = []
     for key, value in entry.groups:
-        group_id = _group_id(ledger, key, value)
+        identity = group_id(ledger, key, value)
         source = {
             "ledger": ledger,
-            "sort_key": f"{ledger}#{pair_term(key, inverted_ms(created_ms))}#{group_id}",
-            "id": group_id,
+            "sort_key": f"{ledger}#{pair_term(key, inverted_ms(created_ms))}#{identity}",
+            "id": identity,
             "key": key,
             "value": value,
             "created": created_ms,
         }
         record = orjson.dumps({"key": key, "value": value, "created": created_ms})
-        documents.append(Document(Kind.GROUPS, group_id, ledger, version, source, record))
+        documents.append(Document(Kind.GROUPS, identity, ledger, version, source, record))
     return documents
-
-
-def _group_id(ledger_id: str, key: str, value: str) -> str:
-    """What one (ledger, key, value) stands under in the index; never shown."""
-    joined = pair_term(pair_term(ledger_id, key), value).encode()
-    return blake2b(joined, digest_size=16, person=b"group").hexdigest()

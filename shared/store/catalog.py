@@ -3,6 +3,7 @@
     ledger head      changes (Schema version, state): read again at LEDGER_HEAD_AGE_MS_MAX
     Schema version   immutable: compiled once, kept while there is room
     known accounts   an account that was seen to exist goes on existing: kept while there is room
+    currencies       a custom currency never changes: kept while there is room
 
 Nothing here is true by itself: every process may forget it at any moment. Reads of one thing that
 are asked at the same time are one read.
@@ -14,11 +15,13 @@ from typing import Any, TypeVar
 
 from shared.clock import Clock
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.currencies import CustomCurrency
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schema_parsing import parse_schema
 from shared.ledger.schemas import Schema
 from shared.limits import (
     ACCOUNTS_CACHED_MAX,
+    CUSTOM_CURRENCIES_CACHED_MAX,
     LEDGER_HEAD_AGE_MS_MAX,
     LEDGERS_CACHED_MAX,
     SCHEMAS_CACHED_MAX,
@@ -40,6 +43,7 @@ class Catalog:
         self._ids: dict[tuple[str, str], str] = {}  # (workspace, ik) -> ledger id
         self._schemas: dict[tuple[str, str, int, int], Schema] = {}
         self._accounts: dict[str, LedgerAccount] = {}
+        self._currencies: dict[tuple[str, str], CustomCurrency] = {}  # (workspace, key)
         self._reading: dict[Hashable, asyncio.Future[Any]] = {}
 
     # --- Ledgers ----------------------------------------------------------------------------------
@@ -165,6 +169,17 @@ class Catalog:
         if len(self._accounts) >= ACCOUNTS_CACHED_MAX:
             self._accounts.pop(next(iter(self._accounts)))
         self._accounts[account.id] = account
+
+    # --- Custom currencies ------------------------------------------------------------------------
+    def known_currency(self, workspace_id: str, key: str) -> CustomCurrency | None:
+        """The workspace's custom currency `CUSTOM/…`, if this process has seen it."""
+        return self._currencies.get((workspace_id, key))
+
+    def learn_currency(self, currency: CustomCurrency) -> None:
+        """Remembers that the currency exists."""
+        if len(self._currencies) >= CUSTOM_CURRENCIES_CACHED_MAX:
+            self._currencies.pop(next(iter(self._currencies)))
+        self._currencies[(currency.workspace_id, currency.key)] = currency
 
     # --- One read for all who ask at once ---------------------------------------------------------
     async def _once(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:

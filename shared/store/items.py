@@ -7,7 +7,7 @@ JSON body.
     r  revision
     a  attempt: token of the batch that wrote an entry
     h  head: the newest position of an ik's reversal chain (on position 1)
-    v  a balance
+    v  a balance; c, C beside a total one the part of it below the account (C counts in 10^30s)
     c  currency of an account (`*` when multi): guarded, so that no two posts give an instance two
        currencies
 """
@@ -16,8 +16,10 @@ from typing import Any
 
 import orjson
 
-from shared.ledger.accounts import LedgerAccount
+from shared.ledger.accounts import LedgerAccount, consistency_from_record, consistency_record
+from shared.ledger.currencies import CustomCurrency
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.history import LIMB
 from shared.ledger.ledgers import (
     Ledger,
     MigrationRecord,
@@ -98,7 +100,7 @@ def chain_head(item: Item) -> int:
 # --- Accounts -------------------------------------------------------------------------------------
 def account_attributes(account: LedgerAccount) -> Item:
     """All attributes but the key: what an Update sets if the account is absent."""
-    body = {
+    body: dict[str, Any] = {
         "i": account.id,
         "l": account.ledger_id,
         "w": account.workspace_id,
@@ -113,6 +115,8 @@ def account_attributes(account: LedgerAccount) -> Item:
         "d": account.created_ms,
         "x": account.linked,
     }
+    if account.consistency is not None:
+        body["g"] = consistency_record(account.consistency)
     return {"b": orjson.dumps(body).decode(), "r": account.revision, "c": account.currency or "*"}
 
 
@@ -136,8 +140,21 @@ def account_from_item(item: Item) -> LedgerAccount:
         parent_path=body["q"],
         created_ms=body["d"],
         linked=None if linked is None else (linked[0], linked[1]),
+        consistency=consistency_from_record(body.get("g")),
         revision=revision,
     )
+
+
+def account_item(account: LedgerAccount) -> Item:
+    """The whole item."""
+    key = keys.account(account.id)
+    return {"pk": key.pk, "sk": key.sk, **account_attributes(account)}
+
+
+def account_ik_item(account: LedgerAccount) -> Item:
+    """Keeps the ik from creating another account of the ledger."""
+    key = keys.account_ik(account.ledger_id, account.ik)
+    return {"pk": key.pk, "sk": key.sk, "i": account.id, "p": account.path}
 
 
 # --- Ledgers --------------------------------------------------------------------------------------
@@ -294,6 +311,24 @@ def sweep_work_item(ledger_id: str, due_ms: int) -> Item:
     return {"pk": at.pk, "sk": at.sk, "l": ledger_id, "o": "", "r": 1}
 
 
+# --- Custom currencies ----------------------------------------------------------------------------
+def custom_currency_item(currency: CustomCurrency) -> Item:
+    body = {
+        "w": currency.workspace_id,
+        "i": currency.id,
+        "k": currency.code,
+        "n": currency.name,
+        "p": currency.precision,
+        "d": currency.created_ms,
+    }
+    return _item(keys.custom_currency(currency.workspace_id, currency.id), body)
+
+
+def custom_currency_from_item(item: Item) -> CustomCurrency:
+    body = _body(item)
+    return CustomCurrency(body["w"], body["i"], body["k"], body["n"], body["p"], body["d"])
+
+
 # --- Workspaces, strong balances, list references -------------------------------------------------
 def workspace_item(workspace: Workspace) -> Item:
     return _item(keys.workspace(workspace.id), {"i": workspace.id, "n": workspace.name})
@@ -311,6 +346,29 @@ def strong_balance(item: Item | None) -> int:
     balance = item.get("v", 0)
     assert isinstance(balance, int)
     return balance
+
+
+def strong_child(item: Item | None) -> int:
+    """What of a strong total balance lies below the account; 0 when there is no item."""
+    if item is None:
+        return 0
+    low, high = item.get("c", 0), item.get("C", 0)
+    assert isinstance(low, int)
+    assert isinstance(high, int)
+    return high * LIMB + low
+
+
+def strong_adds(amount: int, child: int) -> dict[str, int]:
+    """What moves a strong balance by `amount`, `child` of it on lines below the account.
+
+    The child part isn't guarded within Int96, so it is kept in two limbs, as histories are.
+    """
+    if not child:
+        return {"v": amount}
+    if -LIMB < child < LIMB:
+        return {"v": amount, "c": child}
+    high, low = divmod(child, LIMB)
+    return {"v": amount, "c": low, "C": high}
 
 
 def put(key: Key, item: Item) -> Put:

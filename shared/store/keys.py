@@ -15,6 +15,9 @@ Table `ledger` (streamed):
     SD#<workspace>       <time>#<key>  a workspace's Schemas, newest first  list
     SL#<workspace>#<key> <time>#<id>   a Schema's ledgers, newest first;    list, migrate
                                        `s` i: one that is being created
+    AI#<ledger>#<ik>     .             the account that an ik created       create, without a Schema
+    U#<workspace>#<id>   .             a custom currency                    by id
+    UD#<workspace>       <time>#<id>   custom currencies, newest first      list
     W#<workspace>        .             a workspace                          by id
     C#<client id>        .             an API client                        by id
     CD#<workspace>       <client id>   a workspace's API clients, by id     list
@@ -26,6 +29,10 @@ Table `balances` (not streamed; derived, or running sums):
     B#<account id>   H#<currency>           history: totals, months and     latest, month or year,
                                             recent hours                    all currencies
     B#<account id>   M#<currency>#<yyyymm>  history: a month's older hours  at day or hour, with H#
+    G#<group id>     <path>#<account id>#   sum of a group's lines on an    a group's balances,
+                     <currency>#E           account, by the indexer         by path
+    G#<group id>     … #S                   the same, by the entries' own   the same; post
+                                            transactions
     LE#<ledger id>   <posted>#<entry id>    strong list of entries          list
     LL#<account id>  <posted>#<line id>     an account's strong lines       list
     LM#<ledger id>   v<number>              the migration to a version      list, migrate
@@ -35,12 +42,18 @@ Table `balances` (not streamed; derived, or running sums):
     K#<projector>    <shard id>             lease and checkpoint            follow
     Q#<projector>    <sequence>             a record put aside              quarantine
 
+A group's balances are sorted by path; one that is longer than a sort key may be is cut there, and
+stands whole in the attribute `p`.
+
 Attributes of the history's items: shared/ledger/history.py. Of leases and checkpoints:
 indexer/leases.py.
 """
 
+from typing import NamedTuple
+
 from shared.ledger.positions import POSTED_MS_MAX as POSTED_MS_MAX
 from shared.ledger.positions import inverted_ms as inverted_ms
+from shared.limits import GROUP_PATH_BYTES_MAX
 from shared.store.table import Key, TableName
 
 LEDGER = TableName.LEDGER
@@ -54,6 +67,11 @@ def entry(entry_id: str) -> Key:
 
 def account(account_id: str) -> Key:
     return Key(LEDGER, f"A#{account_id}", ONLY)
+
+
+def account_ik(ledger_id: str, ik: str) -> Key:
+    """Says which account of a ledger without a Schema was created with `ik`."""
+    return Key(LEDGER, f"AI#{ledger_id}#{ik}", ONLY)
 
 
 def ledger(ledger_id: str) -> Key:
@@ -112,6 +130,20 @@ def schema_ledger_listed(
     return Key(LEDGER, schema_ledgers(workspace_id, schema_key), sort)
 
 
+def custom_currency(workspace_id: str, custom_id: str) -> Key:
+    return Key(LEDGER, f"U#{workspace_id}#{custom_id}", ONLY)
+
+
+def custom_currency_directory(workspace_id: str) -> str:
+    """Partition that lists a workspace's custom currencies."""
+    return f"UD#{workspace_id}"
+
+
+def custom_currency_listed(workspace_id: str, created_ms: int, custom_id: str) -> Key:
+    sort = f"{inverted_ms(created_ms)}#{custom_id}"
+    return Key(LEDGER, custom_currency_directory(workspace_id), sort)
+
+
 def workspace(workspace_id: str) -> Key:
     return Key(LEDGER, f"W#{workspace_id}", ONLY)
 
@@ -149,6 +181,46 @@ def history_head(account_id: str, currency: str) -> Key:
 def history_month(account_id: str, currency: str, month: int) -> Key:
     """`month` is yyyymm in the ledger's own time."""
     return Key(BALANCES, balances_of(account_id), f"M#{currency}#{month:06d}")
+
+
+def group_balances(group_id: str) -> str:
+    """Partition of everything that is summed for a group of entries."""
+    return f"G#{group_id}"
+
+
+def group_eventual(group_id: str, path: str, account_id: str, currency: str) -> Key:
+    return _group_balance(group_id, path, account_id, currency, "E")
+
+
+def group_strong(group_id: str, path: str, account_id: str, currency: str) -> Key:
+    return _group_balance(group_id, path, account_id, currency, "S")
+
+
+def _group_balance(group_id: str, path: str, account_id: str, currency: str, kind: str) -> Key:
+    shown = group_path(path)
+    return Key(BALANCES, group_balances(group_id), f"{shown}#{account_id}#{currency}#{kind}")
+
+
+def group_path(path: str) -> str:
+    """What of an account's path stands in the sort keys of a group's balances."""
+    if len(path) * 4 <= GROUP_PATH_BYTES_MAX:
+        return path
+    return path.encode()[:GROUP_PATH_BYTES_MAX].decode(errors="ignore")
+
+
+class GroupBalanceName(NamedTuple):
+    """What the sort key of a group's balance says."""
+
+    account_id: str
+    currency: str
+    is_strong: bool
+
+
+def parse_group_balance(sk: str) -> GroupBalanceName:
+    """Reads the sort key of a group's balance."""
+    _, account_id, currency, kind = sk.rsplit("#", 3)
+    assert kind in ("E", "S")
+    return GroupBalanceName(account_id, currency, kind == "S")
 
 
 def strong_entries(ledger_id: str) -> str:

@@ -5,7 +5,7 @@ It shares no code with planning, packing or the projections: only the values tha
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.ledger.entries import LedgerEntry
 
@@ -50,6 +50,7 @@ class ModelEntry:
     posted_ms: int
     lines: tuple[ModelLine, ...]
     conditions: tuple[ModelCondition, ...] = ()
+    groups: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class LedgerModel:
 
     entries: dict[str, ModelEntry] = field(default_factory=dict)
     strong: frozenset[str] = frozenset()  # paths whose balance must stay within Int96 at any time
+    strong_groups: frozenset[str] = frozenset()  # the same within groups of these keys
 
     def own(self, path: str, currency: str = "USD", until_ms: int | None = None) -> int:
         """Sum of the lines on `path` posted up to and including `until_ms`."""
@@ -79,6 +81,39 @@ class LedgerModel:
             if line.path.startswith(f"{path}/")
             and line.currency == currency
             and (until_ms is None or entry.posted_ms <= until_ms)
+        )
+
+    def in_group(self, group: tuple[str, str], path: str, currency: str = "USD") -> int:
+        """Sum of the lines on `path` of the group's entries."""
+        return sum(
+            line.amount
+            for entry in self.entries.values()
+            for line in entry.lines
+            if group in entry.groups and line.path == path and line.currency == currency
+        )
+
+    def join(self, ik: str, group: tuple[str, str]) -> bool:
+        """Whether a posted entry joins a group: not if it is in one of that key, or if a strong
+        balance of the group would leave Int96."""
+        entry = self.entries[ik]
+        if any(key == group[0] for key, _ in entry.groups):
+            return False
+        if self._overflows(entry, [group]):
+            return False
+        self.entries[ik] = replace(entry, groups=(*entry.groups, group))
+        return True
+
+    def _overflows(self, entry: ModelEntry, groups: Iterable[tuple[str, str]]) -> bool:
+        places = {(line.path, line.currency) for line in entry.lines if line.path in self.strong}
+        return any(
+            abs(
+                self.in_group(group, path, currency)
+                + sum(e.amount for e in entry.lines if (e.path, e.currency) == (path, currency))
+            )
+            > INT96
+            for group in groups
+            if group[0] in self.strong_groups
+            for path, currency in places
         )
 
     def post(self, asked: Iterable[ModelEntry]) -> frozenset[str]:
@@ -118,6 +153,8 @@ class LedgerModel:
         for (path, currency), amount in moved.items():
             if path in self.strong and abs(self.own(path, currency) + amount) > INT96:
                 reasons.add("overflow")
+        if self._overflows(entry, entry.groups):
+            reasons.add("overflow")
         return frozenset(reasons)
 
 
@@ -131,4 +168,6 @@ def agrees(model: LedgerModel, stored: Mapping[str, LedgerEntry]) -> list[str]:
             asked = [(each.path, each.amount, each.currency) for each in entry.lines]
             if seen != asked or stored[ik].posted_ms != entry.posted_ms:
                 wrong.append(f"{ik} is stored with other lines or another moment")
+            if stored[ik].groups != entry.groups:
+                wrong.append(f"{ik} is stored in other groups")
     return wrong

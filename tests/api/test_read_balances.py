@@ -1,25 +1,26 @@
-"""Balances: own, child and total, at any moment and over any period, strong and eventual."""
+"""Balances: own, child and total, at any moment and over any period; every currency's."""
 
-import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from shared.ledger.ledgers import Ledger
 from shared.store import keys
-from tests.builders_schema import edited, quickstart, with_accounts
+from tests.builders_schema import quickstart, with_accounts
+from tests.naive_balances import (
+    AVAILABLE,
+    BALANCES,
+    CASH,
+    OWN,
+    USERS,
+    local,
+    moment,
+    naive,
+    post_all,
+    random_postings,
+    shown,
+)
 from tests.read_rig import NOW_MS, ReadRig
 
-BALANCES = """
-query balances(
-  $path: String!, $at: LastMoment, $mode: ReadBalanceConsistencyMode, $currency: CurrencyMatchInput
-) {
-  ledgerAccount(ledgerAccount: {path: $path, ledger: {ik: "main"}}) {
-    ownBalance(at: $at, consistencyMode: $mode, currency: $currency)
-    childBalance(at: $at, consistencyMode: $mode, currency: $currency)
-    balance(at: $at, consistencyMode: $mode, currency: $currency)
-  }
-}
-"""
 CHANGES = """
 query changes($path: String!, $period: Period!, $currency: CurrencyMatchInput) {
   ledgerAccount(ledgerAccount: {path: $path, ledger: {ik: "main"}}) {
@@ -29,95 +30,6 @@ query changes($path: String!, $period: Period!, $currency: CurrencyMatchInput) {
   }
 }
 """
-OWN = """
-query own($path: String!, $at: LastMoment, $mode: ReadBalanceConsistencyMode) {
-  ledgerAccount(ledgerAccount: {path: $path, ledger: {ik: "main"}}) {
-    ownBalance(at: $at, consistencyMode: $mode)
-  }
-}
-"""
-CASH = "assets/banks/user-cash"
-USERS = "liabilities/users:u1"
-AVAILABLE = f"{USERS}/available"
-Posting = tuple[datetime, str, int]  # in the ledger's own time
-
-
-def local(year: int, month: int, day: int, hour: int = 0) -> datetime:
-    """A time on the ledger's own clock: the zone it carries is not meant."""
-    return datetime(year, month, day, hour, tzinfo=UTC)
-
-
-def at_ms(posted: datetime, offset_minutes: int) -> int:
-    """The instant of a ledger-local time."""
-    elapsed = posted - timedelta(minutes=offset_minutes) - local(1970, 1, 1)
-    return elapsed // timedelta(milliseconds=1)
-
-
-def naive(
-    postings: list[Posting], path: str, first: datetime | None, end: datetime | None
-) -> tuple[str, str, str]:
-    """Own, child and total of the lines with first <= posted < end, summed one by one."""
-    own = child = 0
-    for posted, line_path, amount in postings:
-        if (first is None or posted >= first) and (end is None or posted < end):
-            if line_path == path:
-                own += amount
-            elif line_path.startswith(f"{path}/"):
-                child += amount
-    return str(own), str(child), str(own + child)
-
-
-def shown(answer: Any, suffix: str = "") -> tuple[str, str, str]:
-    account = answer.data["ledgerAccount"]
-    names = ("ownBalance", "childBalance", "balance")
-    own, child, total = (account[f"{name}{suffix}"] for name in names)
-    return own, child, total
-
-
-def moment(text_of: datetime, unit: str) -> tuple[str, datetime, datetime]:
-    """A period of this unit that holds `text_of`: as it is written, its first ms, the one after."""
-    year, month, day = text_of.year, text_of.month, text_of.day
-    match unit:
-        case "year":
-            return f"{year:04d}", local(year, 1, 1), local(year + 1, 1, 1)
-        case "quarter":
-            first = local(year, (month - 1) // 3 * 3 + 1, 1)
-            end = (first + timedelta(days=95)).replace(day=1)
-            return f"{year:04d}-Q{(month + 2) // 3}", first, end
-        case "month":
-            first = local(year, month, 1)
-            end = (first + timedelta(days=32)).replace(day=1)
-            return f"{year:04d}-{month:02d}", first, end
-        case "day":
-            first = local(year, month, day)
-            return f"{year:04d}-{month:02d}-{day:02d}", first, first + timedelta(days=1)
-    first = local(year, month, day, text_of.hour)
-    text = f"{year:04d}-{month:02d}-{day:02d}T{text_of.hour:02d}"
-    return text, first, first + timedelta(hours=1)
-
-
-async def post_all(
-    reader: ReadRig, postings: list[Posting], offset_minutes: int, **ledger: Any
-) -> Ledger:
-    opened = await reader.ledger(
-        "main", ledger.get("document") or quickstart(), utc_offset_minutes=offset_minutes
-    )
-    for number, (posted, path, amount) in enumerate(postings):
-        await reader.post(opened, f"e{number}", at_ms(posted, offset_minutes), (path, amount))
-    return opened
-
-
-def random_postings(seed: int, count: int) -> list[Posting]:
-    """Postings at bounds of hours, days, months and years, and between them."""
-    draw = random.Random(seed)
-    around = [local(2019, 12, 31, 23), local(2020, 2, 28, 22), local(2021, 10, 1)]
-    jitters = [timedelta(0), timedelta(milliseconds=-1), timedelta(minutes=29), timedelta(hours=5)]
-    postings = []
-    for _ in range(count):
-        posted = draw.choice(around) + draw.choice(jitters) + timedelta(hours=draw.randrange(3))
-        path = draw.choice([CASH, "assets/banks", "assets", AVAILABLE, f"{USERS}/pending"])
-        postings.append((posted, path, draw.choice([1, -3, 7, 10**35])))
-    return postings
 
 
 async def test_balances_at_any_moment_are_the_sums_of_the_lines_until_then(
@@ -224,113 +136,6 @@ async def test_a_pair_of_items_read_from_both_sides_of_a_fold_is_read_again(
     answer = await reader.ask(BALANCES, path=CASH, at="2020-05-01T19")
     assert shown(answer) == ("20", "0", "20")
     assert reader.calls == {"BatchGetItem": 2}
-
-
-# --- Strong balances ------------------------------------------------------------------------------
-async def test_a_strong_balance_is_read_where_it_is_kept(reader: ReadRig) -> None:
-    ledger = await reader.ledger("main", quickstart())
-    await reader.post(ledger, "e", NOW_MS, (CASH, 5), (AVAILABLE, 5), indexed=False)
-    cases = {
-        (AVAILABLE, "strong"): "5",
-        (AVAILABLE, "use_account"): "5",
-        (AVAILABLE, "eventual"): "0",
-        (AVAILABLE, None): "0",
-        (CASH, "use_account"): "0",
-    }
-    for (path, mode), expected in cases.items():
-        answer = await reader.ask(OWN, path=path, mode=mode)
-        assert answer.data == {"ledgerAccount": {"ownBalance": expected}}
-
-
-async def test_a_strong_total_balance_is_read_where_it_is_kept(reader: ReadRig) -> None:
-    total = {"chartOfAccounts.defaultConsistencyConfig": {"totalBalanceUpdates": "strong"}}
-    document = edited(
-        quickstart(),
-        {
-            **total,
-            "chartOfAccounts.accounts[1].children[0].consistencyConfig": ...,
-            "ledgerEntries.types[1].conditions": ...,
-        },
-    )
-    ledger = await reader.ledger("main", document)
-    await reader.post(ledger, "e", NOW_MS, (CASH, 5), (AVAILABLE, 5), indexed=False)
-    query = """query ($path: String!, $mode: ReadBalanceConsistencyMode) {
-      ledgerAccount(ledgerAccount: {path: $path, ledger: {ik: "main"}}) {
-        balance(consistencyMode: $mode) balances(consistencyMode: $mode) { nodes { amount } } } }"""
-    for path in ("liabilities", USERS, AVAILABLE):
-        answer = await reader.ask(query, path=path, mode="strong")
-        expected = {"balance": "5", "balances": {"nodes": [{"amount": "5"}]}}
-        assert answer.data == {"ledgerAccount": expected}
-    answer = await reader.ask(query, path="liabilities")
-    assert answer.data["ledgerAccount"] == {"balance": "0", "balances": {"nodes": []}}
-
-
-async def test_misused_consistency_modes_are_refused(reader: ReadRig) -> None:
-    await reader.ledger("main", quickstart())
-    await reader.account(await reader.ledger("main", quickstart()), AVAILABLE)
-    at = "at can't be combined with a strong read: strong balances are the latest only."
-    eventual = (
-        f"The Ledger Account {CASH} has no strong balance of this kind: its "
-        "consistencyConfig.ownBalanceUpdates is eventual."
-    )
-    cases = [
-        ({"path": CASH, "mode": "strong"}, eventual),
-        ({"path": CASH, "mode": "strong", "at": "2020"}, at),
-        ({"path": AVAILABLE, "mode": "strong", "at": "2020"}, at),
-        ({"path": AVAILABLE, "mode": "use_account", "at": "2020"}, at),
-    ]
-    for variables, message in cases:
-        answer = await reader.ask(OWN, **variables)
-        assert answer.refusals == [("invalid_consistency_mode", message)], variables
-    answer = await reader.ask(OWN, path=CASH, mode="use_account", at="2020")
-    assert answer.data == {"ledgerAccount": {"ownBalance": "0"}}
-
-
-# --- Over time ------------------------------------------------------------------------------------
-async def test_balances_during_are_what_single_balances_are(reader: ReadRig) -> None:
-    postings = random_postings(3, 60)
-    await post_all(reader, postings, 60)
-    query = """query ($start: FirstMoment!, $duration: Int!, $granularity: Granularity!) {
-      ledgerAccount(ledgerAccount: {path: "assets", ledger: {ik: "main"}}) {
-        balancesDuring(startTime: $start, duration: $duration, granularity: $granularity) {
-          startTime endTime granularity nodes { at amount { amount currency { code } } }
-          pageInfo { hasNextPage } }
-        childBalanceChangesDuring(
-          startTime: $start, duration: $duration, granularity: $granularity
-        ) { nodes { period amount { amount } } } } }"""
-    cases = [
-        ("2020-02-28T20", 8, "hourly", "2020-02-28T20", "2020-02-29T03"),
-        ("2020-01-02", -4, "daily", "2019-12-29", "2020-01-01"),
-        ("2019-11", 6, "monthly", "2019-11", "2020-04"),
-    ]
-    for start, duration, granularity, first, last in cases:
-        answer = await reader.ask(query, start=start, duration=duration, granularity=granularity)
-        account = answer.data["ledgerAccount"]
-        during = account["balancesDuring"]
-        assert (during["startTime"], during["endTime"]) == (first, last)
-        assert during["granularity"] == granularity
-        assert len(during["nodes"]) == abs(duration)
-        unit = {"hourly": "hour", "daily": "day", "monthly": "month"}[granularity]
-        form = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}[unit]
-        changes = account["childBalanceChangesDuring"]["nodes"]
-        for balance, change in zip(during["nodes"], changes, strict=True):
-            _, begin, end = moment(datetime.strptime(balance["at"], form).replace(tzinfo=UTC), unit)
-            assert balance["amount"]["currency"] == {"code": "USD"}
-            assert balance["amount"]["amount"] == naive(postings, "assets", None, end)[2]
-            assert change["period"] == balance["at"]
-            assert change["amount"]["amount"] == naive(postings, "assets", begin, end)[1]
-
-
-async def test_a_duration_out_of_bounds_is_refused(reader: ReadRig) -> None:
-    await reader.ledger("main", quickstart())
-    query = """query ($duration: Int!) {
-      ledgerAccount(ledgerAccount: {path: "assets", ledger: {ik: "main"}}) {
-        balancesDuring(startTime: "2020", duration: $duration, granularity: hourly) {
-          nodes { at } } } }"""
-    for duration in (0, 745, -745):
-        answer = await reader.ask(query, duration=duration)
-        message = f"duration must be 1 to 744, or -1 to -744, not {duration}."
-        assert answer.refusals == [("bad_request", message)]
 
 
 # --- Currencies -----------------------------------------------------------------------------------
@@ -497,7 +302,7 @@ async def test_plural_balances_are_paged_by_currency(reader: ReadRig) -> None:
     assert [node["currency"]["code"] for node in page["nodes"]] == ["CAD", "CHF"]
 
 
-async def test_a_custom_currency_shows_its_id_and_no_more_yet(reader: ReadRig) -> None:
+async def test_a_custom_currency_that_was_not_created_says_so(reader: ReadRig) -> None:
     await open_mixed(reader)
     query = """{ ledgerAccount(ledgerAccount: {path: "mixed/gems", ledger: {ik: "main"}}) {
       currency { code customCurrencyId %s } } }"""
@@ -505,5 +310,5 @@ async def test_a_custom_currency_shows_its_id_and_no_more_yet(reader: ReadRig) -
     currency = {"code": "CUSTOM", "customCurrencyId": "gems"}
     assert answer.data == {"ledgerAccount": {"currency": currency}}
     answer = await reader.ask(query.replace("%s", "name"))
-    message = "Currency.name of a custom currency is not implemented."
-    assert answer.refusals == [("not_implemented", message)]
+    message = "There is no custom currency gems."
+    assert answer.refusals == [("custom_currency_not_found", message)]

@@ -319,11 +319,6 @@ async def test_a_groups_entries_are_listed(reader: ReadRig) -> None:
         },
         "ledger": {"ledgerEntryGroup": {"ledgerEntries": {"nodes": []}}},
     }
-    query = """{ ledger(ledger: {ik: "main"}) {
-      ledgerEntryGroup(ledgerEntryGroup: {key: "a", value: "b"}) { key created } } }"""
-    answer = await reader.ask(query)
-    message = "LedgerEntryGroup.created is not implemented."
-    assert answer.refusals == [("not_implemented", message)]
 
 
 STRONG_ENTRIES = {"consistencyConfig": {"entries": "strong"}}

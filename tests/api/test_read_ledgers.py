@@ -125,8 +125,6 @@ async def test_a_field_that_is_not_built_says_so(reader: ReadRig) -> None:
     query = '{ ledger(ledger: {ik: "main"}) { ik entryStats { nodes { count } } } }'
     answer = await reader.ask(query)
     assert answer.refusals == [("not_implemented", "Ledger.entryStats is not implemented.")]
-    answer = await reader.ask("{ customCurrencies { nodes { code } } }")
-    assert answer.refusals == [("not_implemented", "Query.customCurrencies is not implemented.")]
 
 
 async def test_the_workspace_is_the_clients(reader: ReadRig) -> None:

@@ -24,7 +24,6 @@ LISTS_OF_ACCOUNTS = {
     "listMultiCurrencyLedgerAccountBalances",
 }
 UNBUILT = {
-    "listLedgerEntryGroupBalances",
     "getEntryDataMigrations",
     "getEntriesToMigrateForLedgerEntryDataMigration",
     "getAccountDataMigrations",
@@ -57,7 +56,7 @@ async def fill(reader: ReadRig) -> dict[str, str]:
     ledger = await reader.ledger("main", quickstart())
     entry = await reader.post(
         ledger, "one", NOW_MS, (CASH, 7), (AVAILABLE, 7), type="fund", type_version=1,
-        description="Funding",
+        description="Funding", groups=(("deposit", "d1"),),
     )  # fmt: skip
     accounts = {path: await reader.account(ledger, path) for path in (CASH, AVAILABLE)}
     ids = {path: account.id for path, account in accounts.items()}
@@ -118,6 +117,35 @@ def expected_answers(ids: dict[str, str]) -> dict[str, tuple[dict[str, Any], Any
         "listLedgerEntries": (
             {"ledgerIk": "main", "filter": None, **paging},
             {"ledger": {"ledgerEntries": {"nodes": [listed], "pageInfo": LAST_PAGE}}},
+        ),
+        "listLedgerEntryGroupBalances": (
+            {
+                "ledgerIk": "main",
+                "groupKey": "deposit",
+                "groupValue": "d1",
+                "consistencyMode": None,
+                "filter": None,
+                "last": None,
+                **paging,
+            },
+            {
+                "ledgerEntryGroup": {
+                    "key": "deposit",
+                    "value": "d1",
+                    "created": POSTED,
+                    "balances": {
+                        "nodes": [
+                            {
+                                "account": {"path": path},
+                                "currency": {"code": "USD", "customCurrencyId": None},
+                                "ownBalance": "7",
+                            }
+                            for path in (CASH, AVAILABLE)
+                        ],
+                        "pageInfo": LAST_PAGE,
+                    },
+                }
+            },
         ),
     }
 

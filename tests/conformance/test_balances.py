@@ -16,6 +16,7 @@ from fragment.sdk.input_types import (
 
 from tests.conformance.asking import ask, deposit, eventually, hold, total
 from tests.conformance.books import Books, after_hour, hour, iso
+from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
 
@@ -93,6 +94,9 @@ def expected(books: Books, before: datetime | None = None) -> dict[str, tuple[st
     }
 
 
+@rule(
+    "guide H.b", "Own, child and total balance are the sums of the lines at, below, and at or below"
+)
 async def test_balances_are_the_sums_of_the_lines(client: Any, ledger: str) -> None:
     books = await post_history(client, ledger, seed=1)
     await eventually(lambda: balances_by_path(client, ledger), expected(books))
@@ -101,6 +105,7 @@ async def test_balances_are_the_sums_of_the_lines(client: Any, ledger: str) -> N
         assert found == str(books.total(path))
 
 
+@rule("guide H.d", "A balance at a moment is the sum of the lines posted until its end")
 async def test_balances_at_a_moment_are_the_sums_until_its_end(client: Any, ledger: str) -> None:
     books = await post_history(client, ledger, seed=2)
     await eventually(lambda: balances_by_path(client, ledger), expected(books))
@@ -121,6 +126,7 @@ async def test_balances_at_a_moment_are_the_sums_until_its_end(client: Any, ledg
         assert await balances_by_path(client, ledger, balance_at=text) == expected(books, end), text
 
 
+@rule("guide H.g", "Moments and periods are those of the Ledger's balanceUTCOffset")
 async def test_balances_follow_the_hours_of_the_ledger(client: Any, ledger: str) -> None:
     ik = f"ledger-{uuid4().hex[:12]}"
     await client.create_ledger(
@@ -138,6 +144,7 @@ async def test_balances_follow_the_hours_of_the_ledger(client: Any, ledger: str)
     await eventually(june_and_july, ("100", "1100"))
 
 
+@rule("guide H.e", "Own, child and total change over a period are the sums of its lines")
 async def test_changes_over_a_period_are_the_sums_of_its_lines(client: Any, ledger: str) -> None:
     books = await post_history(client, ledger, seed=3)
     await eventually(lambda: balances_by_path(client, ledger), expected(books))
@@ -170,6 +177,7 @@ async def test_changes_over_a_period_are_the_sums_of_its_lines(client: Any, ledg
             assert nonzero == ({"USD": str(change)} if change else {}), (path, period)
 
 
+@rule("guide L.d", "Each currency of an account has a balance of its own")
 async def test_every_currency_has_its_own_balance(client: Any, ledger: str) -> None:
     books = Books()
     rng = Random(4)
@@ -219,6 +227,7 @@ async def test_every_currency_has_its_own_balance(client: Any, ledger: str) -> N
     assert euros == sums["EUR"]
 
 
+@rule("guide H.c", "A strong read sees every entry that is answered")
 async def test_strong_balance_shows_a_post_at_once(client: Any, ledger: str) -> None:
     query = """query strong($ik: SafeString!, $path: String!) {
       ledgerAccount(ledgerAccount: {ledger: {ik: $ik}, path: $path}) {
@@ -237,6 +246,7 @@ async def test_strong_balance_shows_a_post_at_once(client: Any, ledger: str) -> 
         assert found["ledgerAccount"] == {"own": sum_now, "asIs": sum_now}
 
 
+@rule("guide K.c", "An eventual account has no strong read")
 async def test_strong_balance_of_an_eventual_account_is_refused(client: Any, ledger: str) -> None:
     with pytest.raises(Exception, match="strong") as caught:
         await client.get_ledger_account_balance(
@@ -245,6 +255,7 @@ async def test_strong_balance_of_an_eventual_account_is_refused(client: Any, led
     assert type(caught.value).__name__ == "GraphQLClientGraphQLMultiError"
 
 
+@rule("guide E.b", "Numbers are whole, in the smallest unit, as strings")
 async def test_amounts_are_whole_to_the_last_digit(client: Any, ledger: str) -> None:
     largest = 2**120 - 1
     books = Books()

@@ -18,6 +18,7 @@ from fragment.sdk.typed_entries import TypedLedgerEntry
 
 from tests.conformance.asking import ask, deposit, eventually, hold, posted
 from tests.conformance.books import Books, hour
+from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
 
@@ -71,6 +72,7 @@ async def strong_balance(client: Any, ledger: str, path: str) -> str:
     return balance
 
 
+@rule("guide E.a", "A type's lines are filled in from the entry's parameters")
 async def test_typed_entry_gets_its_lines_from_the_schema(client: Any, ledger: str) -> None:
     result = await deposit(client, ledger, Books(), "d1", "ann", 10_000, 150, hour("2024-03-05T07"))
     assert result.is_ik_replay is False
@@ -89,6 +91,8 @@ async def test_typed_entry_gets_its_lines_from_the_schema(client: Any, ledger: s
     ]
 
 
+@rule("guide I.e", "An entry is read with its type, times, tags, groups, lines and conditions")
+@rule("guide E.f", "An entry is in its type's groups and in its own")
 async def test_entry_is_read_whole(client: Any, ledger: str) -> None:
     tags = [LedgerEntryTagInput(key="channel", value="web")]
     groups = [LedgerEntryGroupInput(key="batch", value="b1")]
@@ -136,6 +140,10 @@ def _read_line(
     }
 
 
+@rule(
+    "reference 6 Types",
+    "A type's versions each have their lines; fixed parameters and postLinesAs apply",
+)
 async def test_version_of_a_type_has_lines_of_its_own(client: Any, ledger: str) -> None:
     parameters = {"user": "ann", "amount": "700"}
     answer = await client.add_ledger_entry("v2", ledger, "deposit", parameters, type_version=2)
@@ -146,6 +154,7 @@ async def test_version_of_a_type_has_lines_of_its_own(client: Any, ledger: str) 
     ]
 
 
+@rule("guide E.b", "One ik is one entry, whatever comes with it")
 async def test_same_ik_is_one_entry_whatever_comes_with_it(client: Any, ledger: str) -> None:
     books = Books()
     at = hour("2024-03-05T07")
@@ -161,6 +170,7 @@ async def test_same_ik_is_one_entry_whatever_comes_with_it(client: Any, ledger: 
     assert await strong_balance(client, ledger, ANN) == "900" == str(books.own(ANN))
 
 
+@rule("guide E.e", "An entry whose condition fails leaves no trace")
 async def test_overdraft_is_refused_and_leaves_no_trace(client: Any, ledger: str) -> None:
     books = Books()
     at = hour("2024-03-05T07")
@@ -176,6 +186,7 @@ async def test_overdraft_is_refused_and_leaves_no_trace(client: Any, ledger: str
     assert await strong_balance(client, ledger, ANN_PENDING) == "1000"
 
 
+@rule("reference 8 Conditions", "An entry's conditions are read with it")
 async def test_conditions_are_read_with_their_entry(client: Any, ledger: str) -> None:
     at = hour("2024-03-05T07")
     await deposit(client, ledger, Books(), "d1", "ann", 1_000, 0, at)
@@ -191,6 +202,9 @@ async def test_conditions_are_read_with_their_entry(client: Any, ledger: str) ->
     ]
 
 
+@rule(
+    "guide E.g", "Lines that are given with the entry are posted as they are, in their currencies"
+)
 async def test_lines_by_hand_are_posted_as_they_are(client: Any, ledger: str) -> None:
     lines = [
         line("assets/fx", 500, "EUR", key="in", description="Euros."),
@@ -218,6 +232,7 @@ async def test_lines_by_hand_are_posted_as_they_are(client: Any, ledger: str) ->
     assert entry["lines"]["nodes"][0]["description"] == "Euros."
 
 
+@rule("guide L.c", "An entry balances in each of its currencies")
 async def test_lines_that_do_not_balance_in_one_currency_are_refused(
     client: Any, ledger: str
 ) -> None:
@@ -233,6 +248,7 @@ async def test_lines_that_do_not_balance_in_one_currency_are_refused(
     assert "JPY" in answer.add_ledger_entry.message
 
 
+@rule("reference 8 Batches", "A batch's results keep the order of its entries, typed and by hand")
 async def test_batch_posts_all_entries_in_order(client: Any, ledger: str) -> None:
     batch = [
         Deposit(ik="b1", ledger_ik=ledger, user="ann", amount="300", fee="0"),
@@ -261,6 +277,9 @@ async def test_batch_posts_all_entries_in_order(client: Any, ledger: str) -> Non
     assert await strong_balance(client, ledger, ANN_PENDING) == "300"
 
 
+@rule(
+    "reference 8 Batches", "One refused entry refuses its batch, and is told with its ik and code"
+)
 async def test_one_refused_entry_refuses_its_batch(client: Any, ledger: str) -> None:
     at = hour("2024-03-05T07")
     await deposit(client, ledger, Books(), "d1", "ann", 150, 0, at)
@@ -276,6 +295,7 @@ async def test_one_refused_entry_refuses_its_batch(client: Any, ledger: str) -> 
     assert await strong_balance(client, ledger, ANN) == "150"
 
 
+@rule("guide I.d", "Entries, lines and accounts are found by their ids, and lead to each other")
 async def test_things_are_found_by_their_ids(client: Any, ledger: str) -> None:
     at = hour("2024-03-05T07")
     result = await deposit(client, ledger, Books(), "d1", "ann", 150, 0, at)
@@ -303,6 +323,7 @@ async def test_things_are_found_by_their_ids(client: Any, ledger: str) -> None:
     }
 
 
+@rule("guide I.e", "A posted entry is in its Ledger's list")
 async def test_entry_is_in_the_list_once_posted(client: Any, ledger: str) -> None:
     at = hour("2024-03-05T07")
     await deposit(client, ledger, Books(), "d1", "ann", 150, 0, at)

@@ -19,6 +19,7 @@ from fragment.sdk.input_types import (
 
 from tests.conformance.asking import ask, deposit, eventually, hold
 from tests.conformance.books import Books, hour, iso
+from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
 
@@ -82,6 +83,7 @@ async def walk(
     return there, back
 
 
+@rule("reference 10 Order", "Entries are listed newest posted first")
 async def test_entries_are_listed_newest_posted_first(client: Any, ledger: str) -> None:
     made = await post_twelve(client, ledger)
 
@@ -92,6 +94,10 @@ async def test_entries_are_listed_newest_posted_first(client: Any, ledger: str) 
     await eventually(read, [(ik, iso(at), kind) for ik, at, kind, _ in made])
 
 
+@rule(
+    "reference 10 Pages",
+    "Pages hold each entry once, forwards and backwards; null where no page is",
+)
 async def test_pages_hold_each_entry_once_both_ways(client: Any, ledger: str) -> None:
     iks = [ik for ik, *_ in await post_twelve(client, ledger)]
     await eventually(lambda: listed(client, ledger), iks)
@@ -105,6 +111,10 @@ async def test_pages_hold_each_entry_once_both_ways(client: Any, ledger: str) ->
     assert back == [iks[:5], iks[5:10]]
 
 
+@rule(
+    "reference 10 Filters",
+    "Entries are filtered by type, posted, date, tag and group, all parts ANDed",
+)
 async def test_entries_are_filtered(client: Any, ledger: str) -> None:
     made = await post_twelve(client, ledger)
     await eventually(lambda: listed(client, ledger), [ik for ik, *_ in made])
@@ -158,6 +168,7 @@ async def test_entries_are_filtered(client: Any, ledger: str) -> None:
         assert expected, given
 
 
+@rule("reference 10 Filters", "Entries are filtered by their iks")
 async def test_entries_are_filtered_by_which_they_are(client: Any, ledger: str) -> None:
     made = await post_twelve(client, ledger)
     await eventually(lambda: listed(client, ledger), [ik for ik, *_ in made])
@@ -174,6 +185,7 @@ async def test_entries_are_filtered_by_which_they_are(client: Any, ledger: str) 
     ]
 
 
+@rule("reference 10 Order", "Accounts are listed newest created first")
 async def test_all_accounts_are_listed_newest_first(client: Any, ledger: str) -> None:
     await deposit(client, ledger, Books(), "d1", "ann", 1_000, 10, START)
     paths = [*STATIC_PATHS, "liabilities/users:ann", ANN]
@@ -196,6 +208,7 @@ async def test_all_accounts_are_listed_newest_first(client: Any, ledger: str) ->
     assert back == there[:2]
 
 
+@rule("reference 7 Paths", "path.matches takes * for a template's value and finds what lies below")
 async def test_accounts_are_filtered_by_path_and_type(client: Any, ledger: str) -> None:
     await deposit(client, ledger, Books(), "d1", "ann", 1_000, 10, START)
     await hold(client, ledger, Books(), "h1", "ann", 10, START)
@@ -227,6 +240,7 @@ async def test_accounts_are_filtered_by_path_and_type(client: Any, ledger: str) 
     ]
 
 
+@rule("guide K.b", "A strong list of lines shows an entry as soon as it is answered")
 async def test_lines_of_a_strong_list_are_there_at_once(client: Any, ledger: str) -> None:
     for number in range(5):
         at = START + timedelta(hours=number)
@@ -237,6 +251,7 @@ async def test_lines_of_a_strong_list_are_there_at_once(client: Any, ledger: str
         assert found[0].description == f"Deposit of {100 + number} by ann."
 
 
+@rule("guide I.d", "Lines are filtered by side, posted and key, and paged")
 async def test_lines_are_paged_and_filtered(client: Any, ledger: str) -> None:
     for number in range(6):
         at = START + timedelta(hours=number)

@@ -16,6 +16,7 @@ from fragment.sync_sdk.client import Client as SyncClient
 
 from loadtests.common.system import System
 from tests.conformance.asking import arguments, ask, eventually
+from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
 
@@ -28,12 +29,14 @@ VERSIONS = """query versions($key: SafeString!) {
 }"""
 
 
+@rule("reference 1 Transport", "A token leads to one workspace")
 async def test_workspace_has_an_id_and_a_name(client: Any) -> None:
     workspace = (await client.get_workspace()).workspace
     assert workspace.id
     assert workspace.name
 
 
+@rule("reference 1 Transport", "A wrong secret gets no token, and is told as OAuth tells it")
 async def test_wrong_secret_is_told_as_a_token_error(system: System) -> None:
     told = {**arguments(system.connection), "client_secret": "wrong"}
     async with AsyncClient(**told) as async_client:
@@ -46,6 +49,10 @@ async def test_wrong_secret_is_told_as_a_token_error(system: System) -> None:
         sync_client.get_workspace()
 
 
+@rule(
+    "reference 6 Versions",
+    "An unchanged Schema makes no version; a changed one the next; each is kept",
+)
 async def test_unchanged_schema_makes_no_version_and_a_changed_one_the_next(
     client: Any, schema: dict[str, Any]
 ) -> None:
@@ -74,10 +81,12 @@ async def test_unchanged_schema_makes_no_version_and_a_changed_one_the_next(
     assert sorted(node["version"] for node in found["versions"]["nodes"]) == [1, 2]
 
 
+@rule("reference 2 Errors", "What a query looks up and isn't there is null")
 async def test_schema_that_is_not_there_is_null(client: Any) -> None:
     assert (await client.get_schema("no-such-schema")).schema_ is None
 
 
+@rule("reference 6 Validation", "A Schema is refused with all of its violations and where they are")
 async def test_broken_schema_is_refused_with_every_violation_and_its_place(
     client: Any, schema: dict[str, Any]
 ) -> None:
@@ -92,6 +101,7 @@ async def test_broken_schema_is_refused_with_every_violation_and_its_place(
     assert (await client.get_schema(key)).schema_ is None
 
 
+@rule("reference 6 Versions", "A new version may not remove an account")
 async def test_account_can_not_be_removed_from_a_schema(
     client: Any, schema: dict[str, Any]
 ) -> None:
@@ -103,6 +113,7 @@ async def test_account_can_not_be_removed_from_a_schema(
     assert refused.code == "schema_not_backwards_compatible"
 
 
+@rule("guide C.b", "One ik is one Ledger")
 async def test_ledger_is_made_once_for_an_ik(client: Any, ledger: str) -> None:
     again = await client.create_ledger(ledger, CreateLedgerInput(name="Other"), "conformance")
     result = again.create_ledger
@@ -116,6 +127,7 @@ async def test_ledger_is_made_once_for_an_ik(client: Any, ledger: str) -> None:
     assert found.created == result.ledger.created
 
 
+@rule("guide H.g", "A Ledger's balanceUTCOffset is given when it is made")
 async def test_ledger_keeps_the_offset_that_it_was_made_with(client: Any, ledger: str) -> None:
     ik = f"ledger-{uuid4().hex[:12]}"
     wanted = CreateLedgerInput(name="Pacific", balanceUTCOffset="-08:00")
@@ -124,6 +136,7 @@ async def test_ledger_keeps_the_offset_that_it_was_made_with(client: Any, ledger
     assert (await client.get_ledger(ik)).ledger.balance_utc_offset == "-08:00"
 
 
+@rule("reference 7 Ledgers", "updateLedger changes the name alone")
 async def test_only_the_name_of_a_ledger_changes(client: Any, ledger: str) -> None:
     before = (await client.get_ledger(ledger)).ledger
     changed = (await client.update_ledger(ledger, UpdateLedgerInput(name="New"))).update_ledger
@@ -137,6 +150,7 @@ async def test_only_the_name_of_a_ledger_changes(client: Any, ledger: str) -> No
     await eventually(read, ("New", before.id, before.created))
 
 
+@rule("reference 2 Errors", "A mutation of what isn't there is a BadRequestError")
 async def test_ledger_that_is_not_there_is_null_and_can_not_be_changed(client: Any) -> None:
     assert (await client.get_ledger("no-such-ledger")).ledger is None
     refused = await client.update_ledger("no-such-ledger", UpdateLedgerInput(name="New"))
@@ -144,6 +158,7 @@ async def test_ledger_that_is_not_there_is_null_and_can_not_be_changed(client: A
     assert refused.update_ledger.code == "ledger_not_found"
 
 
+@rule("reference 7 Ledgers", "A Ledger is made of a Schema that is stored")
 async def test_ledger_of_an_unknown_schema_is_refused(client: Any) -> None:
     ik = f"ledger-{uuid4().hex[:12]}"
     refused = await client.create_ledger(ik, CreateLedgerInput(name="None"), "no-such-schema")
@@ -152,6 +167,7 @@ async def test_ledger_of_an_unknown_schema_is_refused(client: Any) -> None:
     assert (await client.get_ledger(ik)).ledger is None
 
 
+@rule("reference 10 Order", "Ledgers are listed newest created first")
 async def test_ledgers_are_listed_newest_first(client: Any, ledger: str) -> None:
     query = """query newest { ledgers(first: 2) {
       nodes { ik name schema { key } } pageInfo { hasNextPage endCursor startCursor }
@@ -165,6 +181,7 @@ async def test_ledgers_are_listed_newest_first(client: Any, ledger: str) -> None
     await eventually(read, [newer, ledger])
 
 
+@rule("reference 7 Templates", "instantiateLedgerAccount makes an instance and its ancestors, once")
 async def test_template_instance_is_made_with_its_ancestors_and_once(
     client: Any, ledger: str
 ) -> None:
@@ -187,6 +204,10 @@ async def test_template_instance_is_made_with_its_ancestors_and_once(
     assert parent == {"name": "User zoe", "path": "liabilities/users:zoe", "balance": "0"}
 
 
+@rule(
+    "reference 7 Templates",
+    "instantiateLedgerAccount needs the parameters of every name on the path",
+)
 async def test_template_instance_needs_the_parameters_of_its_names(
     client: Any, ledger: str
 ) -> None:

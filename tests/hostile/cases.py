@@ -36,6 +36,7 @@ class World:
     scope: str
     token_secret: str
     ledger_ik: str
+    plain_ik: str  # a ledger without a Schema: an asset `vault`, multi; a strong liability `wallet`
     ledger_id: str
     account_id: str
     entry_id: str

@@ -314,6 +314,15 @@ PATH_CASES = [
     accounts_case("a path that contains a NUL", "invalid_filter", path={"contains": "\x00"}),
     accounts_case("an account by nothing", "invalid_filter", ledgerAccount={"equalTo": {}}),
     lines_filter_case("no account", "invalid_filter"),
+    lines_filter_case("a path of nothing", "invalid_filter", path={}),
+    lines_filter_case("an account of nothing", "invalid_filter", ledgerAccount={"equalTo": None}),
+    graphql_case(
+        "lines of an account that isn't linked by ids of txs",
+        """{ ledgerAccount(ledgerAccount: {id: "{{account_id}}"}) {
+          lines(filter: {externalTxIds: ["a"]}) { nodes { id } } } }""",
+        {},
+        "invalid_filter",
+    ),
     lines_filter_case(
         "account and path",
         "invalid_filter",

@@ -25,6 +25,7 @@ from shared.settings import load_settings
 from shared.store.definition import TABLES
 from shared.store.dynamo import open_table
 from shared.store.table import Table
+from tests.hostile.account_cases import ACCOUNT_CASES
 from tests.hostile.cases import Case, Request, World
 from tests.hostile.document_cases import DOCUMENT_CASES
 from tests.hostile.ledger_cases import LEDGER_MUTATION_CASES
@@ -43,6 +44,7 @@ ALL_CASES = [
     *LEDGER_MUTATION_CASES,
     *SCHEMA_CASES,
     *READING_CASES,
+    *ACCOUNT_CASES,
 ]
 CASES_MIN = 200
 TIMEOUT_S = 30

@@ -30,6 +30,15 @@ CREATE = """mutation create($ik: SafeString!, $key: SafeString!) {
     ... on Error { code message }
   }
 }"""
+CREATE_PLAIN = """mutation plain($ik: SafeString!) {
+  createLedger(ik: $ik, ledger: {name: "Plain"}) { __typename ... on Error { code message } }
+}"""
+ACCOUNTS = """mutation accounts($ik: SafeString!) {
+  createLedgerAccounts(ledger: {ik: $ik}, ledgerAccounts: [
+    {ik: "vault", name: "Vault", type: asset, currencyMode: multi}
+    {ik: "wallet", name: "Wallet", type: liability, consistencyConfig: {ownBalanceUpdates: strong}}
+  ]) { __typename ... on Error { code message } }
+}"""
 POST = """mutation post($ik: SafeString!, $ledger: SafeString!, $type: String!, $parameters: JSON) {
   addLedgerEntry(ik: $ik, entry: {ledger: {ik: $ledger}, type: $type, parameters: $parameters}) {
     __typename
@@ -59,6 +68,7 @@ class Side:
     client_id: str
     client_secret: str
     ledger_ik: str
+    plain_ik: str
     ledger_id: str
     account_id: str
     entry_id: str
@@ -87,6 +97,8 @@ def make_side(connection: Connection, schema_key: str) -> Side:
     with Api(connection) as api:
         api.mutate(STORE, {"schema": schema})
         created = api.mutate(CREATE, {"ik": ledger_ik, "key": schema_key})
+        api.mutate(CREATE_PLAIN, {"ik": f"plain-{ledger_ik}"})
+        api.mutate(ACCOUNTS, {"ik": f"plain-{ledger_ik}"})
         posted: list[dict[str, Any]] = []
         for ik in IKS:
             parameters = {"user": "ann", "amount": "1000"}
@@ -99,6 +111,7 @@ def make_side(connection: Connection, schema_key: str) -> Side:
             client_id=connection.client_id,
             client_secret=connection.client_secret,
             ledger_ik=ledger_ik,
+            plain_ik=f"plain-{ledger_ik}",
             ledger_id=created["ledger"]["id"],
             account_id=line["accountId"],
             entry_id=posted[0]["entry"]["id"],
@@ -149,6 +162,7 @@ def make_world(system: System) -> World:
         scope=admin.scope,
         token_secret=secret,
         ledger_ik=own.ledger_ik,
+        plain_ik=own.plain_ik,
         ledger_id=own.ledger_id,
         account_id=own.account_id,
         entry_id=own.entry_id,

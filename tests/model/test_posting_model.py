@@ -9,12 +9,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from shared.clock import FixedClock
 from shared.ledger.amounts import INT96_MAX
-from shared.ledger.identifiers import account_id
+from shared.ledger.identifiers import account_id, entry_id, group_id
 from shared.store import keys
 from shared.store.items import entry_from_item, strong_balance
 from shared.store.table import TableName
 from shared.testing.memory import MemoryTable
 from shared.testing.model import LedgerModel, ModelCondition, ModelEntry, ModelLine, agrees
+from tests.simulation.joins import join_group
 from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
 from write_service.plans import Committed, Rejected
@@ -23,6 +24,12 @@ from write_service.posting import post_batch, post_entry
 USERS = st.sampled_from(["ann", "bob", "cid"])
 AMOUNTS = st.integers(1, 100) | st.sampled_from([INT96_MAX, INT96_MAX - 1])
 IKS = st.integers(0, 25).map(str)
+GROUPS = st.lists(
+    st.tuples(st.sampled_from(["order", "batch"]), st.sampled_from("12")),
+    max_size=2,
+    unique_by=lambda group: group[0],
+).map(tuple)
+MOMENTS = st.integers(0, 10**12)
 BANK = "assets/banks/user-cash"
 CODES = {
     "unbalanced": "invalid_entry_balance",
@@ -35,18 +42,25 @@ def wallet(user: str) -> str:
     return f"liabilities/users:{user}/available"
 
 
-def fund(ik: str, user: str, amount: int, posted_ms: int) -> tuple[dict, ModelEntry]:
+def named(groups: tuple) -> list[dict]:
+    return [{"key": key, "value": value} for key, value in groups]
+
+
+def fund(ik: str, user: str, amount: int, posted_ms: int, groups: tuple) -> tuple[dict, ModelEntry]:
     body = {
         "ledger": {"ik": LEDGER_IK},
         "type": "user_funds_account",
         "posted": posted_ms,
         "parameters": {"user_id": user, "funding_amount": str(amount)},
+        "groups": named(groups),
     }
     lines = (ModelLine(BANK, "asset", amount), ModelLine(wallet(user), "liability", amount))
-    return body, ModelEntry(ik, posted_ms, lines)
+    return body, ModelEntry(ik, posted_ms, lines, (), groups)
 
 
-def transfer(ik: str, source: str, to: str, amount: int, posted_ms: int) -> tuple[dict, ModelEntry]:
+def transfer(
+    ik: str, source: str, to: str, amount: int, posted_ms: int, groups: tuple
+) -> tuple[dict, ModelEntry]:
     body = {
         "ledger": {"ik": LEDGER_IK},
         "type": "p2p_transfer",
@@ -56,18 +70,19 @@ def transfer(ik: str, source: str, to: str, amount: int, posted_ms: int) -> tupl
             "to_user_id": to,
             "transfer_amount": str(amount),
         },
+        "groups": named(groups),
     }
     lines = (
         ModelLine(wallet(source), "liability", -amount),
         ModelLine(wallet(to), "liability", amount),
     )
     guarded = ModelCondition(wallet(source), pre=False, gte=0)
-    return body, ModelEntry(ik, posted_ms, lines, (guarded,))
+    return body, ModelEntry(ik, posted_ms, lines, (guarded,), groups)
 
 
 ENTRIES = st.one_of(
-    st.builds(lambda *args: ("fund", args), IKS, USERS, AMOUNTS, st.integers(0, 10**12)),
-    st.builds(lambda *args: ("transfer", args), IKS, USERS, USERS, AMOUNTS, st.integers(0, 10**12)),
+    st.builds(lambda *args: ("fund", args), IKS, USERS, AMOUNTS, MOMENTS, GROUPS),
+    st.builds(lambda *args: ("transfer", args), IKS, USERS, USERS, AMOUNTS, MOMENTS, GROUPS),
 )
 
 
@@ -83,9 +98,12 @@ class Posting(RuleBasedStateMachine):
         self.clock = FixedClock()
         self.table = MemoryTable(clock=self.clock)
         self.tokens = count(1)
-        self.model = LedgerModel(strong=frozenset(wallet(user) for user in ("ann", "bob", "cid")))
+        self.model = LedgerModel(
+            strong=frozenset(wallet(user) for user in ("ann", "bob", "cid")),
+            strong_groups=frozenset(["order"]),
+        )
         self.start()
-        self.ledger = self.run(open_quickstart(self.services))
+        self.ledger = self.run(open_quickstart(self.services, strong_groups=("order",)))
 
     def run(self, main):
         return self.loop.run_until_complete(main)
@@ -158,6 +176,12 @@ class Posting(RuleBasedStateMachine):
             if isinstance(outcome, Committed):
                 assert outcome.entries[0][1] == stood
 
+    @rule(ik=IKS, group=st.tuples(st.sampled_from(["order", "batch"]), st.sampled_from("12")))
+    def join(self, ik, group):
+        if ik in self.model.entries:
+            asked = join_group(self.services, self.ledger, entry_id(self.ledger.id, ik, 1), group)
+            assert self.run(asked) == self.model.join(ik, group)
+
     def check(self, reasons, outcome):
         if not reasons:
             assert isinstance(outcome, Committed), outcome
@@ -180,6 +204,12 @@ class Posting(RuleBasedStateMachine):
         for path in self.model.strong:
             key = keys.strong_own(account_id(self.ledger.id, path), "USD")
             assert strong_balance(balances.get((key.pk, key.sk))) == self.model.own(path)
+            for value in "12":
+                order = group_id(self.ledger.id, "order", value)
+                key = keys.group_strong(order, path, account_id(self.ledger.id, path), "USD")
+                found = strong_balance(balances.get((key.pk, key.sk)))
+                assert found == self.model.in_group(("order", value), path)
+        assert not [sk for _, sk in balances if sk.endswith("#S") and BANK in sk]
 
 
 TestPosting = Posting.TestCase

@@ -4,17 +4,18 @@ balances.
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.projections.balances import project_rollups
+from indexer.projections.balances import Counted, counted, project_rollups, whole
 from indexer.projections.search import project_documents
 from indexer.records import Change
 from shared.ledger.accounts import ancestor_paths
 from shared.ledger.amounts import INT96_MAX
-from shared.ledger.audits import Tally, audit_history
+from shared.ledger.audits import Tally, audit_group, audit_history
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.history import balance_at, change_in, fold, is_torn, latest, month_item_needed
 from shared.ledger.identifiers import account_id
@@ -44,7 +45,7 @@ ENTRIES = st.lists(st.tuples(LINES, POSTED), min_size=1, max_size=12)
 def entries_of(asked, of=None) -> list[LedgerEntry]:
     of = of or ledger()
     return [
-        entry(of, f"ik-{at}", *lines, posted_ms=posted_ms, groups=[("g", str(at % 2))])
+        entry(of, f"ik-{at}", *lines, posted_ms=posted_ms, groups=[("g", str(at % 2)), ("h", "1")])
         for at, (lines, posted_ms) in enumerate(asked)
     ]
 
@@ -56,7 +57,14 @@ def added(updates, items=None):
         item = items.setdefault(update.key, {"pk": update.key.pk, "sk": update.key.sk})
         for name, amount in update.add.items():
             item[name] = item.get(name, 0) + amount
+        for name, value in update.set_if_absent.items():
+            item.setdefault(name, value)
     return items
+
+
+def histories(items):
+    """Those of the items that are histories."""
+    return {key: item for key, item in items.items() if key.pk.startswith("B#")}
 
 
 @given(ENTRIES, OFFSETS, st.randoms(use_true_random=False))
@@ -65,23 +73,53 @@ def test_sums_do_not_depend_on_how_entries_are_cut_into_reads_nor_on_their_order
 ):
     entries = entries_of(asked)
     offsets = {entries[0].ledger_id: offset}
-    whole = added(project_rollups(entries, offsets))
+    at_once = added(project_rollups(map(whole, entries), offsets))
     shuffled = list(entries)
     random.shuffle(shuffled)
     cut = random.randrange(len(shuffled) + 1)
-    pieces = added(project_rollups(shuffled[:cut], offsets))
-    pieces = added(project_rollups(shuffled[cut:], offsets), pieces)
+    pieces = added(project_rollups(map(whole, shuffled[:cut]), offsets))
+    pieces = added(project_rollups(map(whole, shuffled[cut:]), offsets), pieces)
     assert {key: latest(item) for key, item in pieces.items()} == {
-        key: latest(item) for key, item in whole.items()
+        key: latest(item) for key, item in at_once.items()
     }
     tally = Tally()
     for one in entries:
         tally.add(one, offset)
-    for items in (whole, pieces):
+        tally.add_groups(one, one.groups)
+    for items in (at_once, pieces):
         for (account, currency), expected in tally.balances.items():
             head = items[keys.history_head(account, currency)]
             assert audit_history(account, currency, expected, head, {}) == []
-        assert len(items) == len(tally.balances)
+        for key, item in items.items():
+            if key not in histories(items):
+                account, currency, is_strong = keys.parse_group_balance(key.sk)
+                name = (key.pk.removeprefix("G#"), account, currency)
+                assert not is_strong
+                assert audit_group(name, tally.groups[name], item) == []
+        assert len(items) == len(tally.balances) + len(tally.groups)
+
+
+@given(ENTRIES, st.randoms(use_true_random=False))
+def test_a_groups_balances_are_the_same_however_late_entries_join_it(asked, random: Random):
+    offsets = {ledger().id: 0}
+    entries = entries_of(asked)
+    born: list[Counted] = []
+    joins: list[Counted] = []
+    for one in entries:
+        stages = [replace(one, groups=one.groups[:at]) for at in range(len(one.groups) + 1)]
+        first = random.randrange(len(stages))
+        born.append(whole(stages[first]))
+        for old, new in pairwise(stages[first:]):
+            found = counted(Change("entry", "1", 0, old, new, inserted=False))
+            assert found == Counted(new, False, new.groups[len(old.groups) :])
+            joins.append(found)
+    later = added(project_rollups(joins, offsets), added(project_rollups(born, offsets)))
+    at_once = added(project_rollups(map(whole, entries), offsets))
+    sums = [
+        {key: (latest(item), item.get("p")) for key, item in items.items()}
+        for items in (later, at_once)
+    ]
+    assert sums[0] == sums[1]
 
 
 def moments(entry_: LedgerEntry, offset: int):
@@ -110,9 +148,9 @@ def test_a_balance_at_any_moment_and_a_change_over_any_period_are_sums_of_lines(
     asked, offset, folded
 ):
     entries = entries_of(asked)
-    items = added(project_rollups(entries, {entries[0].ledger_id: offset}))
+    items = added(project_rollups(map(whole, entries), {entries[0].ledger_id: offset}))
     wanted = [(e, period) for e in entries[:3] for period in moments(e, offset)]
-    for key, head in items.items():
+    for key, head in histories(items).items():
         months = {}
         if folded and (moved := fold(head, hours_max=0)) is not None:
             head, months = moved.head, moved.month_adds
@@ -187,8 +225,6 @@ def test_documents_do_not_depend_on_order_or_repetition(asked, data):
 
 @given(ENTRIES, OFFSETS)
 def test_an_update_of_an_entry_moves_no_history(asked, offset):
-    from indexer.projections.balances import counted_entry
-
     for one in entries_of(asked):
         newer = replace(one, tags=(("k", "v"),), revision=2)
-        assert counted_entry(Change("entry", "1", 0, one, newer, inserted=False)) is None
+        assert counted(Change("entry", "1", 0, one, newer, inserted=False)) is None

@@ -10,6 +10,7 @@ from tests.simulation.audit import (
     audit_fates,
 )
 from tests.simulation.books import Bookkeeper, audit_books
+from tests.simulation.plain import audit_creations
 from tests.simulation.world import CLIENTS, World
 
 
@@ -36,6 +37,7 @@ async def simulate(seed: int) -> Counter[str]:
     finally:
         await world.stop()
     wrong = [*audit_fates(world), *audit_conditions(world), *audit_books(world)]
+    wrong += audit_creations(world.creations, world.accounts())
     wrong += [str(finding) for finding in await audit_everything(world)]
     assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])
     return reached(world)

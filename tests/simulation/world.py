@@ -13,6 +13,7 @@ everything.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -20,10 +21,11 @@ from typing import Any, TypeVar
 
 from indexer.projectors import Engines, Projectors
 from shared.errors import Overloaded, StoreError
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger
 from shared.observe import Metrics
-from shared.store.items import entry_from_item
+from shared.store.items import account_from_item, entry_from_item
 from shared.store.table import TableName
 from shared.testing.faults import FaultyStream, FaultyTable, swarm_stream, swarm_table
 from shared.testing.faulty_index import FaultyIndex, IndexFaults
@@ -31,6 +33,8 @@ from shared.testing.memory import MemoryTable
 from shared.testing.memory_index import MemoryIndex
 from shared.testing.memory_stream import MemoryStream
 from shared.testing.simulator import VirtualClock
+from tests.simulation import plain
+from tests.simulation.joins import join_group
 from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
 from write_service.plans import Committed, Rejected
@@ -45,6 +49,8 @@ USERS = ("ann", "bob", "cid", "dan")
 TRIES_MAX = 4
 CALM_TRIES_MAX = 20
 FAULT_RATE_MAX = 120  # of a thousand calls
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -71,7 +77,7 @@ class WriteProcess:
     working: "asyncio.Task[None]"
     calls: dict["asyncio.Task[Any]", None] = field(default_factory=dict)  # in their order
 
-    async def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    async def call(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
         task = asyncio.ensure_future(coroutine)
         self.calls[task] = None
         try:
@@ -99,6 +105,7 @@ class World:
         self.tokens = count(1)
         self.faults = Counter[str]()
         self.posts: list[Post] = []
+        self.creations: list[plain.Creation] = []
         self.table = FaultyTable(
             self.memory, self._rng(), swarm_table(self._rng(), rate_max=FAULT_RATE_MAX)
         )
@@ -145,8 +152,11 @@ class World:
     async def open(self) -> None:
         calm = write_services(self.memory, self.clock, self.tokens, process="open")
         self.ledger = await open_quickstart(
-            calm, utc_offset_minutes=self.rng.choice([0, -480, 330, 765])
+            calm,
+            utc_offset_minutes=self.rng.choice([0, -480, 330, 765]),
+            strong_groups=("order",),
         )
+        await plain.open_plain(calm)
         self.writers = [self.start_writer() for _ in range(2)]
         self.indexers = [self.start_indexer(f"i{at}") for at in range(2)]
 
@@ -179,7 +189,14 @@ class World:
     def _body(self) -> dict[str, Any]:
         # A moment within two years around now, often the very same: hours and months with company.
         posted = self.clock.now_ms() + self.rng.choice([0, -1, 3_600_000, -(10**10), 10**10])
+        if self.rng.random() < 0.3:
+            return plain.body(self.rng, posted)
         body: dict[str, Any] = {"ledger": {"ik": LEDGER_IK}, "posted": posted}
+        body["groups"] = [
+            {"key": key, "value": str(self.rng.randrange(3))}
+            for key in ("order", "batch")
+            if self.rng.random() < 0.4
+        ]
         amount = str(self.rng.randrange(1, 60))
         one, other = self.rng.sample(USERS, 2)
         if self.rng.random() < 0.4:
@@ -198,6 +215,11 @@ class World:
 
     async def client(self, number: int) -> None:
         for turn in range(POSTS_PER_CLIENT):
+            if self.rng.random() < 0.25:
+                creation = plain.Creation(self.rng.choice(plain.OWNERS))
+                self.creations.append(creation)
+                await self.ask(creation.ask)
+                await self.ask(lambda at: plain.rename(at, self.rng.choice(plain.OWNERS), "New"))
             post = self._post(number, turn)
             self.posts.append(post)
             for _ in range(self.rng.randrange(1, TRIES_MAX)):
@@ -205,7 +227,23 @@ class World:
                 if post.fate != "unknown":
                     break
                 await asyncio.sleep(self.rng.random() / 2)
+            if post.fate == "acknowledged" and self.rng.random() < 0.3:
+                await self.join(self.rng.choice(post.answers))
             await asyncio.sleep(self.rng.random() / 5)
+
+    async def join(self, entry: LedgerEntry) -> None:
+        """Has the entry join a group, unless something comes between."""
+        if entry.ledger_id != self.ledger.id:
+            return
+        process = self.rng.choice(self.writers)
+        key = self.rng.choice(["order", "batch", "later"])
+        group = (key, str(self.rng.randrange(3)))
+        asked = join_group(process.services, self.ledger, entry.id, group)
+        try:
+            if await process.call(asked):
+                self.faults["a group joined"] += 1
+        except (asyncio.CancelledError, StoreError):
+            return
 
     async def send(self, post: Post) -> None:
         """One sending: a lost connection and an answer that may be retried leave the fate
@@ -231,8 +269,20 @@ class World:
         elif isinstance(outcome, Rejected):
             post.fate = "refused"
 
+    async def ask(self, what: Callable[[WriteServices], Coroutine[Any, Any, None]]) -> None:
+        """One sending whose answer may be lost."""
+        process = self.rng.choice(self.writers)
+        with suppress(asyncio.CancelledError, StoreError, Overloaded):
+            await process.call(what(process.services))
+
     async def resolve(self) -> None:
         """Jepsen's final phase: every unknown fate is asked for until it is known."""
+        for creation in self.creations:
+            for _ in range(CALM_TRIES_MAX):
+                if creation.made is not None:
+                    break
+                await self.ask(creation.ask)
+            assert creation.made is not None, "accounts can't be created without faults"
         for post in self.posts:
             for _ in range(CALM_TRIES_MAX):
                 if post.fate != "unknown":
@@ -249,6 +299,16 @@ class World:
                 entry = entry_from_item(item)
                 assert entry.ik not in found, f"{entry.ik} stands twice"
                 found[entry.ik] = entry
+        return found
+
+    def accounts(self) -> dict[str, LedgerAccount]:
+        """Accounts of the ledger without a Schema, by path."""
+        found = {}
+        for item in self.memory.dump(TableName.LEDGER):
+            if str(item["pk"]).startswith("A#"):
+                account = account_from_item(item)
+                if account.consistency is not None:
+                    found[account.path] = account
         return found
 
     async def catch_up(self, is_done: Callable[[], Awaitable[bool]]) -> None:

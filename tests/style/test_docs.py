@@ -1,7 +1,9 @@
 """Docs that are generated are what the code says, and the README keeps its promises."""
 
+import re
 from pathlib import Path
 
+from infra.conformance import PAGE, render_conformance, rules
 from infra.docs import ERRORS, render_errors
 
 ROOT = Path(__file__).parent.parent.parent
@@ -9,6 +11,15 @@ ROOT = Path(__file__).parent.parent.parent
 
 def test_the_table_of_errors_is_the_code_s():
     assert ERRORS.read_text() == render_errors(), "run python -m infra.docs"
+
+
+def test_the_page_of_conformance_is_what_the_tests_show():
+    assert PAGE.read_text() == render_conformance(), "run python -m infra.docs"
+
+
+def test_every_rule_names_a_section_of_the_guide_or_of_the_reference():
+    section = re.compile(r"guide [A-M](\.[a-z])?|reference \d+( [A-Z].*)?")
+    assert [name for name, _ in rules() if not section.fullmatch(name)] == []
 
 
 def test_the_readme_is_short_and_shows_the_commands():

@@ -6,6 +6,7 @@ from read_service.context import RequestContext
 from shared.errors import RejectionError
 from shared.graphql.results import failure
 from shared.ledger.entries import LedgerEntry, PlacedLine
+from shared.ledger.identifiers import is_id
 from shared.ledger.rejections import Rejection, reject
 from shared.limits import ENTRIES_PER_ATOMIC_BATCH_MAX
 from write_service.commands import AddLedgerEntry
@@ -53,6 +54,9 @@ async def _named_by_path(
         workspace_id, ledger_match(f"{where}.ledger", entry.ledger), f"{where}.ledger"
     )
     known = services.prefetcher
+    matches = [line.account for line in entry.lines or ()]
+    matches += [condition.account for condition in entry.conditions]
+    await known.learn_accounts([each.id for each in matches if each.id and is_id(each.id)])
 
     async def path_only(match: LedgerAccountMatchInput) -> LedgerAccountMatchInput:
         if match.ledger is not None:

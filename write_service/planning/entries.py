@@ -5,11 +5,13 @@ type and parameters ─► lines ─► balanced? ─► tags, groups ─► con
                                                                    EntryPlan ◄────┘
 """
 
+from collections.abc import Iterable
+
 from shared.errors import RejectionError
 from shared.ledger import identifiers
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.amounts import in_int96
-from shared.ledger.balances import BalanceKey
+from shared.ledger.balances import BalanceKey, GroupPlace
 from shared.ledger.entries import Bounds, EntryCondition, Group, LedgerEntry, LedgerLine, Tag
 from shared.ledger.rejections import Rejection
 from shared.ledger.schemas import ConditionTemplate, EntryType
@@ -83,6 +85,8 @@ def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
     conditions = _conditions(command, entry_type, view, values)
     entry = _entry(command, entry_type, view, values, drafts, conditions, now_ms)
     deltas = _deltas(drafts)
+    if entry.groups:
+        deltas += group_deltas(view, entry, entry.groups)
     if conditions and len(drafts) < len(asked):
         deltas = _with_unposted(deltas, asked, conditions, view)
     item = entry_item(entry, "")
@@ -105,6 +109,9 @@ def _entry_type(command: AddLedgerEntry, view: LedgerView) -> EntryType | None:
         if command.type_version is not None:
             raise refused("bad_request", detail="entry.typeVersion goes with entry.type")
         return None
+    if view.ledger.schema_key is None:
+        detail = "an entry to it can't have a type"
+        raise refused("ledger_without_schema", ledger=view.ledger.ik, detail=detail)
     version = 1 if command.type_version is None else command.type_version
     entry_type = view.schema.entry_types.get((command.type, version))
     if entry_type is None:
@@ -289,6 +296,7 @@ def _planned_conditions(
 def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
     """What the lines add to strong balances: own ones, and total ones up to the root."""
     sums: dict[BalanceKey, int] = {}
+    below: dict[BalanceKey, int] = {}
     paths: dict[BalanceKey, str] = {}
     for draft in drafts:
         assert draft.amount is not None
@@ -301,10 +309,47 @@ def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
             key = BalanceKey(total_id, draft.currency, "total")
             sums[key] = sums.get(key, 0) + draft.amount
             paths[key] = path
+            if total_id != account.id:
+                below[key] = below.get(key, 0) + draft.amount
+    return _planned_deltas(sums, paths, below)
+
+
+def group_deltas(
+    view: LedgerView, entry: LedgerEntry, groups: Iterable[Group]
+) -> tuple[PlannedDelta, ...]:
+    """What the lines of `entry` add to the strong balances of `groups`: all of its own when it is
+    posted, those that it joins when it is updated.
+
+    Raises RejectionError when a sum leaves Int96.
+    """
+    accounts = [(resolve_account(view, line.account_path), line) for line in entry.lines]
+    if not any(account.node.consistency.groups for account, _ in accounts):
+        return ()
+    sums: dict[BalanceKey, int] = {}
+    paths: dict[BalanceKey, str] = {}
+    for key, value in groups:
+        identity = identifiers.group_id(entry.ledger_id, key, value)
+        for account, line in accounts:
+            if key in account.node.consistency.groups:
+                place = GroupPlace(identity, account.path)
+                at = BalanceKey(account.id, line.currency, "group", place)
+                sums[at] = sums.get(at, 0) + line.amount
+                paths[at] = account.path
+    return _planned_deltas(sums, paths, {})
+
+
+def _planned_deltas(
+    sums: dict[BalanceKey, int], paths: dict[BalanceKey, str], below: dict[BalanceKey, int]
+) -> tuple[PlannedDelta, ...]:
     for key, amount in sums.items():
         if not in_int96(amount):
             raise refused("amount_overflow", where=f"The sum of the lines on {paths[key]}")
-    return tuple([PlannedDelta(key, amount, paths[key]) for key, amount in sums.items()])
+    return tuple(
+        [
+            PlannedDelta(key, amount, paths[key], below.get(key, 0) if below else 0)
+            for key, amount in sums.items()
+        ]
+    )
 
 
 def _with_unposted(

@@ -37,6 +37,9 @@ def resolve_account(view: LedgerView, path: str) -> ResolvedAccount:
     """The account at `path`."""
     account = view.resolve(path)
     if isinstance(account, str):
+        if view.ledger.schema_key is None:
+            what = f"at the path {shown(path)}"
+            raise refused("ledger_account_not_found", ledger=view.ledger.ik, what=what)
         raise refused("invalid_account_path", path=shown(path), detail=account)
     return account
 

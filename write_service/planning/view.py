@@ -1,14 +1,27 @@
-"""What planning sees: one ledger on one Schema version, and the accounts known to stand."""
+"""What planning sees: one ledger, and the accounts known to stand.
+
+LedgerView    on a Schema version: accounts are what its chart resolves
+AccountsView  without a Schema: accounts are those that were created and are known here
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shared.ledger import identifiers
-from shared.ledger.accounts import LedgerAccount
-from shared.ledger.chart import AccountNode, PathStep
+from shared.ledger.accounts import LedgerAccount, ancestor_paths
+from shared.ledger.chart import (
+    AccountNode,
+    ChartOfAccounts,
+    ConsistencyConfig,
+    CurrencyTemplate,
+    LinkedAccountTemplate,
+    PathStep,
+)
+from shared.ledger.currencies import currency_from_key
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schemas import EntryType, Schema
-from shared.limits import PATHS_CACHED_MAX
+from shared.ledger.templates import Template, parse_template
+from shared.limits import CHART_DEPTH_MAX, PATHS_CACHED_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +55,16 @@ class LedgerView:
         held = self._paths.get(path)
         if held is not None:
             return held
-        resolved = self.schema.chart.resolve(path)
-        if isinstance(resolved, str):
-            return resolved
-        ids = [identifiers.account_id(self.ledger.id, step.path) for step in resolved.steps]
-        steps = list(zip(ids, resolved.steps, strict=True))
+        found = self.steps(path)
+        if isinstance(found, str):
+            return found
+        ids = [identifiers.account_id(self.ledger.id, step.path) for step in found]
+        steps = list(zip(ids, found, strict=True))
         account = ResolvedAccount(
             id=ids[-1],
             path=path,
-            node=resolved.steps[-1].node,
-            steps=resolved.steps,
+            node=found[-1].node,
+            steps=found,
             instances=tuple([pair for pair in steps if pair[1].node.is_under_template]),
             totals=tuple(
                 [(at, step.path) for at, step in steps if step.node.consistency.total_balance]
@@ -62,6 +75,11 @@ class LedgerView:
         self._paths[path] = account
         return account
 
+    def steps(self, path: str) -> tuple[PathStep, ...] | str:
+        """The accounts from the root to the one at `path`, or a problem text."""
+        resolved = self.schema.chart.resolve(path)
+        return resolved if isinstance(resolved, str) else resolved.steps
+
     def path_parameters(self, entry_type: EntryType) -> tuple[str, ...]:
         """Parameters that stand in account paths: their values must be SafeStrings."""
         key = (entry_type.type, entry_type.version)
@@ -71,3 +89,82 @@ class LedgerView:
             names |= {name for each in entry_type.conditions for name in each.path.parameters}
             held = self._path_parameters[key] = tuple(sorted(names))
         return held
+
+
+# --- Ledgers without a Schema ---------------------------------------------------------------------
+NO_SCHEMA = Schema(
+    key="",
+    name="",
+    chart=ChartOfAccounts({}, {}),
+    entry_types={},
+    entries_strong=False,
+    groups=(),
+    payment_types={},
+    scenes=(),
+    custom_currency_ids=frozenset(),
+    json={},
+)
+_LINKED = LinkedAccountTemplate(None, None, None, None, None, ())
+
+
+@dataclass(slots=True)
+class AccountsView(LedgerView):
+    """A ledger without a Schema. What is read of its accounts never changes, so a path that was
+    resolved once needs no look at them again.
+    """
+
+    def steps(self, path: str) -> tuple[PathStep, ...] | str:
+        """The accounts from the root to the one at `path`, all of them known here."""
+        found: list[PathStep] = []
+        node: AccountNode | None = None
+        for account_id, at in step_ids(self.ledger.id, path):
+            account = self.known_account(account_id)
+            if account is None:
+                return "it was not created"
+            node = account_node(account, node)
+            found.append(PathStep(node, at, None))
+        return tuple(found) or f"a path takes at most {CHART_DEPTH_MAX} levels"
+
+
+def step_ids(ledger_id: str, path: str) -> list[tuple[str, str]]:
+    """Id and path of each account on the way to `path`, from the root; none when it is too deep."""
+    paths = [*ancestor_paths(path), path]
+    if len(paths) > CHART_DEPTH_MAX:
+        return []
+    return [(identifiers.account_id(ledger_id, each), each) for each in paths]
+
+
+def account_node(account: LedgerAccount, parent: AccountNode | None) -> AccountNode:
+    """What planning asks of an account, where no Schema says it."""
+    return AccountNode(
+        key=account.ik,
+        pattern=account.path,
+        depth=1 if parent is None else parent.depth + 1,
+        type=account.type,
+        name=None,
+        is_template=False,
+        is_under_template=False,
+        currency_mode=account.currency_mode,
+        currency=None if account.currency is None else _currency(account.currency),
+        consistency=account.consistency or ConsistencyConfig(),
+        linked_account=None if account.linked is None else _LINKED,
+        clearing=False,
+        payment_enabled=False,
+        status="active",
+        parameters=frozenset(),
+        path_parameters=frozenset(),
+        parent=parent,
+        children={},
+    )
+
+
+def _currency(key: str) -> CurrencyTemplate:
+    currency = currency_from_key(key)
+    custom_id = None if currency.custom_id is None else _constant(currency.custom_id)
+    return CurrencyTemplate(_constant(currency.code), custom_id, currency, ())
+
+
+def _constant(text: str) -> Template:
+    template = parse_template(text)
+    assert isinstance(template, Template), "a currency's parts are SafeStrings"
+    return template

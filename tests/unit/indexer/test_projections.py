@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from indexer.projections.balances import counted_entry, project_rollups
+from indexer.projections.balances import Counted, counted, project_rollups, whole
 from indexer.projections.search import project_documents, thing_operations
 from indexer.records import Change, Ignored
-from shared.ledger.identifiers import account_id
+from shared.ledger.history import sum_of
+from shared.ledger.identifiers import account_id, group_id
 from shared.search.index import Deletion, Kind
 from shared.store import keys
 from tests.builders import NOW_MS, account, entry, ledger
@@ -61,15 +62,15 @@ def test_a_load_brings_the_same_documents_as_the_stream():
     assert thing_operations(ENTRY) == project_documents(change(None, ENTRY))
 
 
-def test_only_an_inserted_entry_is_counted():
-    assert counted_entry(change(None, ENTRY)) == ENTRY
-    assert counted_entry(change(ENTRY, replace(ENTRY, revision=2))) is None
-    assert counted_entry(change(None, LEDGER, "ledger")) is None
-    assert counted_entry(Ignored("1", 0)) is None
+def test_an_entry_is_counted_when_it_is_inserted_and_not_when_it_is_updated():
+    assert counted(change(None, ENTRY)) == Counted(ENTRY, True, ENTRY.groups)
+    assert counted(change(ENTRY, replace(ENTRY, revision=2))) is None
+    assert counted(change(None, LEDGER, "ledger")) is None
+    assert counted(Ignored("1", 0)) is None
 
 
 def test_each_account_and_ancestor_gets_one_update_in_the_order_of_keys():
-    updates = project_rollups([ENTRY], {LEDGER.id: 0})
+    updates = project_rollups([whole(ENTRY)], {LEDGER.id: 0})
     paths = [
         "liabilities",
         "liabilities/users:u1",
@@ -78,7 +79,7 @@ def test_each_account_and_ancestor_gets_one_update_in_the_order_of_keys():
         "assets/bank",
     ]
     expected = sorted(keys.history_head(account_id(LEDGER.id, path), "USD") for path in paths)
-    assert [each.key for each in updates] == expected
+    assert [each.key for each in updates if each.key.pk.startswith("B#")] == expected
     # NOW_MS is 2023-11-14T22:13:20Z: hour 13 * 24 + 22 of November
     own = {"r": 1, "o": 5, "m202311": 5, "h202311.334": 5}
     child = {"r": 1, "c": 5, "n202311": 5, "j202311.334": 5}
@@ -87,9 +88,50 @@ def test_each_account_and_ancestor_gets_one_update_in_the_order_of_keys():
     assert by_key[keys.history_head(account_id(LEDGER.id, "liabilities"), "USD")] == child
 
 
+def test_each_line_of_an_entry_counts_for_each_of_its_groups():
+    one = entry(
+        LEDGER,
+        "x",
+        ("assets/a", 1),
+        ("assets/b", 7),
+        ("assets/a", 2),
+        groups=[("g", "1"), ("h", "1")],
+    )
+    updates = [u for u in project_rollups([whole(one)], {LEDGER.id: 0}) if u.key.pk[:2] == "G#"]
+    expected = {
+        keys.group_eventual(
+            group_id(LEDGER.id, key, "1"), path, account_id(LEDGER.id, path), "USD"
+        ): (
+            {"r": 1, "o": amount},
+            {"p": path},
+        )
+        for key in ("g", "h")
+        for path, amount in (("assets/a", 3), ("assets/b", 7))
+    }
+    assert {each.key: (each.add, each.set_if_absent) for each in updates} == expected
+
+
+def test_a_group_that_is_joined_gets_the_lines_and_the_histories_do_not():
+    joined = replace(ENTRY, groups=(*ENTRY.groups, ("order", "1")), revision=2)
+    found = counted(change(ENTRY, joined))
+    assert found == Counted(joined, False, (("order", "1"),))
+    updates = project_rollups([found], {LEDGER.id: 0})
+    group = group_id(LEDGER.id, "order", "1")
+    assert {each.key.pk for each in updates} == {keys.group_balances(group)}
+    assert [each.add for each in updates] == [{"r": 1, "o": 5}, {"r": 1, "o": 5}]
+
+
+def test_a_sum_of_zero_and_one_beyond_38_digits_are_kept():
+    largest = 2**120 - 1
+    lines = [("assets/a", 1), ("assets/a", -1), *[("assets/b", largest)] * 30]
+    one = entry(LEDGER, "x", *lines, groups=[("g", "1")])
+    updates = [u for u in project_rollups([whole(one)], {LEDGER.id: 0}) if u.key.pk[:2] == "G#"]
+    assert [sum_of({**each.add}) for each in updates] == [0, 30 * largest]
+
+
 def test_the_sums_of_many_entries_are_one_update_for_each_account():
     entries = [entry(LEDGER, f"{at}", ("assets/a", at), ("assets/b", -at)) for at in range(50)]
-    updates = project_rollups(entries, {LEDGER.id: 0})
+    updates = project_rollups(map(whole, entries), {LEDGER.id: 0})
     assert len(updates) == 3
     totals = {each.key: each.add.get("o") for each in updates}
     assert totals[keys.history_head(account_id(LEDGER.id, "assets/a"), "USD")] == 1225
@@ -97,9 +139,10 @@ def test_the_sums_of_many_entries_are_one_update_for_each_account():
 
 
 def test_hours_are_the_ledgers_own():
-    updates = project_rollups([ENTRY], {LEDGER.id: 2 * 60})  # 2023-11-15T00:13:20 there
-    assert all("m202311" in each.add or "n202311" in each.add for each in updates)
-    assert all("h202311.336" in each.add or "j202311.336" in each.add for each in updates)
+    updates = project_rollups([whole(ENTRY)], {LEDGER.id: 2 * 60})  # 2023-11-15T00:13:20 there
+    histories = [each for each in updates if each.key.pk.startswith("B#")]
+    assert all("m202311" in each.add or "n202311" in each.add for each in histories)
+    assert all("h202311.336" in each.add or "j202311.336" in each.add for each in histories)
 
 
 def test_currencies_and_ledgers_stay_apart():
@@ -108,7 +151,7 @@ def test_currencies_and_ledgers_stay_apart():
         entry(LEDGER, "x", ("assets/a", 1), ("assets/b", 2, "EUR")),
         entry(other, "x", ("assets/a", 4)),
     ]
-    updates = project_rollups(entries, {LEDGER.id: 0, other.id: 0})
+    updates = project_rollups(map(whole, entries), {LEDGER.id: 0, other.id: 0})
     by_key = {each.key: each.add for each in updates}
     assert len(by_key) == 6
     assert by_key[keys.history_head(account_id(LEDGER.id, "assets"), "EUR")]["c"] == 2

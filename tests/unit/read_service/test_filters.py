@@ -12,11 +12,11 @@ from read_service.filters import (
     accounts_filter,
     children_of,
     entries_filter,
-    groups_filter,
     in_group,
     ledger_lines_filter,
     touching_account,
 )
+from read_service.group_filters import groups_filter
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry, LedgerLine
 from shared.ledger.identifiers import account_id
@@ -462,6 +462,8 @@ REFUSED: list[tuple[Read, Mapping[str, Any] | None, str, str]] = [
     ),
     (ledger_lines_filter, None, "invalid_filter", "ledgerAccount or path"),
     (ledger_lines_filter, {"key": {"equalTo": "k"}}, "invalid_filter", "ledgerAccount or path"),
+    (ledger_lines_filter, {"path": {}}, "invalid_filter", "ledgerAccount or path"),
+    (ledger_lines_filter, {"ledgerAccount": {"in": None}}, "invalid_filter", "or path"),
     (
         ledger_lines_filter,
         {"path": {"equalTo": "a"}, "ledgerAccount": {"equalTo": {"path": "a"}}},
@@ -530,7 +532,6 @@ REFUSED: list[tuple[Read, Mapping[str, Any] | None, str, str]] = [
     (accounts_filter, {"latestPosted": {}}, "not_implemented", "latestPosted"),
     (accounts_filter, {"earliestPostedTimestamp": {}}, "not_implemented", "Timestamp"),
     (accounts_filter, {"latestPostedTimestamp": {}}, "not_implemented", "Timestamp"),
-    (groups_filter, {"balance": {"account": {}}}, "not_implemented", "balance"),
 ]
 
 

@@ -13,6 +13,9 @@ MILLISECONDS = st.integers(0, keys.POSTED_MS_MAX)
 MAKERS = (
     (keys.entry, (PART,)),
     (keys.account, (PART,)),
+    (keys.account_ik, (PART, PART)),
+    (keys.custom_currency, (PART, PART)),
+    (keys.custom_currency_listed, (PART, MILLISECONDS, PART)),
     (keys.ledger, (PART,)),
     (keys.ledger_ik, (PART, PART)),
     (keys.ledger_listed, (PART, MILLISECONDS, PART)),

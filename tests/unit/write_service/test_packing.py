@@ -1,7 +1,11 @@
 """pack_batch: what one TransactWriteItems carries, and how balances are guarded."""
 
+from dataclasses import replace
+
 from shared.ledger.amounts import INT96_MAX, INT96_MIN
+from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import Bounds
+from shared.store.items import strong_balance, strong_child
 from shared.store.table import Absent, Put, Update, Within
 from tests.builders_write import A, B, member, nothing_known, planned
 from write_service.packing import pack_batch
@@ -19,6 +23,22 @@ def test_entries_on_one_account_become_one_update_of_their_sum():
     updates = balance_updates(batch.writes)
     assert updates[f"B#{A.account_id}"].add == {"v": 80}
     assert updates[f"B#{B.account_id}"].add == {"v": -80}
+
+
+def test_a_total_balance_keeps_what_lies_below_the_account():
+    total = BalanceKey("a" * 32, "USD", "total")
+    huge = 3 * 10**36
+    plans = [planned(str(at), {total: huge * sign}) for at, sign in enumerate((1, -1, 1))]
+    below = [7, huge, 2]
+    members = [
+        member(replace(plan, deltas=(replace(plan.deltas[0], amount=1, child=child),)))
+        for plan, child in zip(plans, below, strict=True)
+    ]
+    batch, _ = pack_batch(members, "t", is_known=nothing_known)
+    update = balance_updates(batch.writes)[f"B#{total.account_id}"]
+    assert update.add == {"v": 3, "c": 9, "C": 3_000_000}
+    item = {"pk": update.key.pk, "sk": update.key.sk, **update.add}
+    assert (strong_balance(item), strong_child(item)) == (3, huge + 9)
 
 
 def test_every_entry_is_guarded_absent_and_carries_the_batch_s_mark():

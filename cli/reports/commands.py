@@ -1,0 +1,243 @@
+"""report: what is asked, where it goes, whether it adds up.
+
+API ─► reading ─► balances | ledger_lines (pure) ─► rows ─► table or CSV ─► stdout or a file
+"""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from cli.context import Context
+from cli.failures import CommandFailure
+from cli.files import written_whole
+from cli.parsers import Commands, Run, reaches_the_api
+from cli.reports import documents
+from cli.reports.balances import (
+    BALANCE_SHEET,
+    INCOME_STATEMENT,
+    TRIAL_BALANCE_COLUMNS,
+    TreeReport,
+    prove,
+    trial_balance,
+)
+from cli.reports.ledger_lines import JOURNAL_COLUMNS, STATEMENT_COLUMNS, Journal, Statement
+from cli.reports.moments import (
+    ending_moment,
+    posted_filter,
+    read_moment,
+    read_period,
+    starting_moment,
+)
+from cli.reports.reading import (
+    ReportLedger,
+    read_accounts,
+    read_ledger,
+    read_statement,
+    walk_oldest_first,
+)
+from cli.reports.rows import Column, CsvWriter, TableWriter, Writer
+from shared.ledger.periods import format_period
+from shared.limits import TRIAL_BALANCE_ATTEMPTS_MAX, TRIAL_BALANCE_PAUSE_MS
+
+_STILL_POSTING = "entries were being posted or indexed meanwhile, or the books are wrong: run again"
+
+
+def add_commands(commands: Commands) -> None:
+    """Adds the reports."""
+    report = commands.add_parser("report", help="balance sheet, income statement, and others")
+    reports = report.add_subparsers(required=True, metavar="REPORT")
+    sheet = _add(reports, "balance-sheet", "what is owned and owed at a moment", balance_sheet)
+    _add_at(sheet)
+    _add_tree_flags(sheet)
+    income = _add(reports, "income-statement", "what was earned and spent", income_statement)
+    income.add_argument("--period", required=True, help=_PERIOD_HELP)
+    _add_tree_flags(income)
+    trial = _add(reports, "trial-balance", "every own balance; proves the ledger", show_trial)
+    _add_at(trial)
+    trial.add_argument("--skip-zero", action="store_true", help="leave zero balances out")
+    statement = _add(reports, "account-statement", "an account's lines", account_statement)
+    statement.add_argument("--account", required=True, metavar="PATH", help="the account's path")
+    statement.add_argument("--period", required=True, help=_PERIOD_HELP)
+    journal = _add(reports, "journal", "all entries with their lines", journal_export)
+    journal.add_argument("--period", help=f"{_PERIOD_HELP}; everything when left out")
+
+
+_PERIOD_HELP = "a year, quarter, month, day or hour: 2024, 2024-Q3, 2024-07, …"
+
+
+def _add(reports: Commands, name: str, told: str, run: Run) -> ArgumentParser:
+    parser = reports.add_parser(name, help=told, description=told)
+    parser.add_argument("--ledger", required=True, metavar="IK", help="the Ledger's ik")
+    parser.add_argument("--format", choices=("table", "csv"), default="table")
+    parser.add_argument("--output", metavar="FILE", help="stdout when left out")
+    reaches_the_api(parser, run)
+    return parser
+
+
+def _add_at(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--at", help="the end of a year, month, day or hour; after every entry when left out"
+    )
+
+
+def _add_tree_flags(parser: ArgumentParser) -> None:
+    parser.add_argument("--depth", type=int, help="how many levels of accounts to show")
+    parser.add_argument("--skip-zero", action="store_true", help="leave zero rows out")
+
+
+@contextmanager
+def _writer(context: Context, columns: Sequence[Column], heading: str) -> Iterator[Writer]:
+    """The writer of the form and place that were asked for; a file is there when the block ends."""
+    arguments = context.arguments
+
+    def made(stream: Any) -> Writer:
+        if arguments.format == "csv":
+            return CsvWriter(stream, columns)
+        return TableWriter(stream, columns, heading)
+
+    if arguments.output is None:
+        writer = made(context.world.out)
+        yield writer
+        writer.finish()
+        return
+    with written_whole(context.path(arguments.output)) as stream:
+        writer = made(stream)
+        yield writer
+        writer.finish()
+
+
+def _heading(report: str, ledger: ReportLedger, when: str) -> str:
+    return f"{report} of {ledger.name} ({ledger.ik}), {when}, UTC{ledger.offset}"
+
+
+def _when(at: str | None) -> str:
+    return "after every entry" if at is None else f"at the end of {at}"
+
+
+# --- Balances ------------------------------------------------------------------------------------
+async def balance_sheet(context: Context) -> None:
+    """Total balances of assets and liabilities."""
+    at = _moment(context)
+    variables = {"balanceAtEndOf": at}
+    await _tree(context, BALANCE_SHEET, documents.BALANCE_SHEET, variables, "balances", _when(at))
+
+
+async def income_statement(context: Context) -> None:
+    """Changes of income and expenses."""
+    period = format_period(read_period(context.arguments.period))
+    variables = {"balanceChangeDuring": period}
+    document = documents.INCOME_STATEMENT
+    await _tree(context, INCOME_STATEMENT, document, variables, None, f"in {period}")
+
+
+async def _tree(
+    context: Context,
+    report: TreeReport,
+    document: str,
+    variables: dict[str, Any],
+    field: str | None,
+    when: str,
+) -> None:
+    arguments = context.arguments
+    async with context.api() as api:
+        ledger = await read_ledger(api, arguments.ledger)
+        asked = {
+            **variables,
+            "ledgerIk": arguments.ledger,
+            "accountsFilter": {"type": {"in": [report.plus, report.minus]}},
+        }
+        accounts = await read_accounts(api, document, asked, field)
+    with _writer(context, report.columns, _heading(report.title, ledger, when)) as writer:
+        for row in report.rows(accounts, arguments.depth, not arguments.skip_zero):
+            writer.add(row)
+
+
+async def show_trial(context: Context) -> None:
+    """Own balances of all accounts. Raises CommandFailure when they don't balance.
+
+    Accounts and balances are indexed one after the other: what doesn't balance is read again.
+    """
+    arguments = context.arguments
+    at = _moment(context)
+    async with context.api() as api:
+        ledger = await read_ledger(api, arguments.ledger)
+        asked = {"ledgerIk": arguments.ledger, "balanceAtEndOf": at, "accountsFilter": None}
+        for attempt in range(TRIAL_BALANCE_ATTEMPTS_MAX):
+            if attempt:
+                await context.world.sleep(TRIAL_BALANCE_PAUSE_MS / 1000)
+            accounts = await read_accounts(api, documents.TRIAL_BALANCE, asked, "ownBalances")
+            proofs = prove(accounts)
+            if all(proof.holds for proof in proofs):
+                break
+    heading = _heading("Trial balance", ledger, _when(at))
+    with _writer(context, TRIAL_BALANCE_COLUMNS, heading) as writer:
+        for row in trial_balance(accounts, not arguments.skip_zero):
+            writer.add(row)
+        for proof in proofs:
+            writer.note(str(proof))
+    problems = [str(proof) for proof in proofs if not proof.holds]
+    if problems:
+        raise CommandFailure(
+            "\n".join(["the trial balance doesn't balance", *problems, _STILL_POSTING])
+        )
+
+
+def _moment(context: Context) -> str | None:
+    at = context.arguments.at
+    return None if at is None else read_moment(at)
+
+
+# --- Lines ---------------------------------------------------------------------------------------
+async def account_statement(context: Context) -> None:
+    """One account's own lines. Raises CommandFailure when they don't lead to its balance."""
+    arguments = context.arguments
+    period = read_period(arguments.period)
+    match = {"ledger": {"ik": arguments.ledger}, "path": arguments.account}
+    async with context.api() as api:
+        ledger = await read_ledger(api, arguments.ledger)
+        account, starting, ending = await read_statement(
+            api, match, starting_moment(period), ending_moment(period)
+        )
+        statement = Statement(starting)
+        title = f"Statement of {account['path']}"
+        heading = _heading(title, ledger, f"in {format_period(period)}")
+        with _writer(context, STATEMENT_COLUMNS, heading) as writer:
+            for row in statement.starting_rows():
+                writer.add(row)
+            posted = posted_filter(period, ledger.offset_minutes)
+            asked = {"accountMatch": match, "linesFilter": {"posted": posted}}
+            async for line in walk_oldest_first(
+                api, documents.STATEMENT_LINES, asked, "ledgerAccount", "lines"
+            ):
+                writer.add(statement.line_row(line))
+            for row in statement.ending_rows():
+                writer.add(row)
+    problems = statement.problems(ending)
+    if problems:
+        raise CommandFailure("\n".join(["the statement doesn't add up", *problems, _STILL_POSTING]))
+
+
+async def journal_export(context: Context) -> None:
+    """All entries. Raises CommandFailure when debits and credits differ."""
+    arguments = context.arguments
+    period = None if arguments.period is None else read_period(arguments.period)
+    async with context.api() as api:
+        ledger = await read_ledger(api, arguments.ledger)
+        filters = {}
+        if period is not None:
+            filters["posted"] = posted_filter(period, ledger.offset_minutes)
+        when = "all entries" if period is None else f"in {format_period(period)}"
+        journal = Journal()
+        with _writer(context, JOURNAL_COLUMNS, _heading("Journal", ledger, when)) as writer:
+            asked = {"ledgerIk": arguments.ledger, "entriesFilter": filters}
+            async for entry in walk_oldest_first(
+                api, documents.JOURNAL, asked, "ledger", "ledgerEntries"
+            ):
+                for row in journal.entry_rows(entry):
+                    writer.add(row)
+            for row in journal.total_rows():
+                writer.add(row)
+    problems = journal.problems()
+    if problems:
+        raise CommandFailure("\n".join(["the journal doesn't balance", *problems]))
