@@ -117,6 +117,7 @@ class Worker:
 
     def kill(self) -> None:
         """Ends all work between two statements, as the death of the process would."""
+        self._stop.set()  # a wait that has just ended swallows the cancelling of `run`
         for task in self._tasks.values():
             task.cancel()
 

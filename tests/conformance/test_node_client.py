@@ -27,8 +27,6 @@ NEEDS = {
     "getAccountDataMigrations": "migrations",
     "getEntriesToMigrateForLedgerAccountDataMigration": "migrations",
     "createCustomCurrency": "accounts",
-    "deleteLedger": "migrations",
-    "deleteSchema": "migrations",
 }
 
 
