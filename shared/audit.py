@@ -31,7 +31,7 @@ from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.entry_counts import CountKey, count_of, type_of_position
 from shared.ledger.identifiers import account_id
-from shared.ledger.ledgers import Ledger
+from shared.ledger.ledgers import Ledger, SchemaHead
 from shared.ledger.schemas import Schema
 from shared.search.documents import account_documents, entry_documents, group_documents
 from shared.search.index import Document, Kind, StoredDocument
@@ -40,6 +40,7 @@ from shared.store.items import (
     account_from_item,
     chain_head,
     entry_from_item,
+    schema_head_from_item,
     strong_balance,
     strong_child,
 )
@@ -109,6 +110,8 @@ class Auditor:
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
         self._gone: set[str] = set()  # accounts of deleted ledgers
+        self._heads: dict[tuple[str, str], SchemaHead] = {}
+        self._queued: set[tuple[str, str]] = set()  # Schemas whose ledgers are to be moved
 
     def _is_mine(self, ledger_id: str) -> bool:
         return self._only is None or ledger_id in self._only
@@ -123,6 +126,9 @@ class Auditor:
                     self._take_entry(entry_from_item(item), item)
                 elif pk[:2] == "A#":
                     self._take_account(account_from_item(item))
+                elif pk[:2] == "S#" and item["sk"] == "head":
+                    head = schema_head_from_item(item)
+                    self._heads[(head.workspace_id, head.key)] = head
                 elif pk[:3] == "AI#" and self._is_mine(pk[3:35]):
                     self._add(self._found, (pk[3:35], ACCOUNT_IKS), pk[36:], [item["i"], item["p"]])
                 elif pk[:2] == "U#":
@@ -240,6 +246,9 @@ class Auditor:
             self._take_list(owner, ENTRY_LIST, items)
         elif kind == "LL":
             self._take_list(owner, LINE_LIST, items)
+        elif pk == keys.WORK_QUEUE:
+            works = [item for item in items if "k" in item]
+            self._queued = {(str(work["w"]), str(work["k"])) for work in works}
         elif kind == "Q" and self._only is None:
             detail = f"{len(items)} records put aside wait for `python -m indexer.quarantine`"
             self.findings.append(Finding("I8", f"projector {owner}", detail))
@@ -271,6 +280,8 @@ class Auditor:
     def _take_group_balances(self, group: str, items: Sequence[Item]) -> None:
         for item in items:
             account, currency, is_strong = keys.parse_group_balance(str(item["sk"]))
+            if account in self._gone:
+                continue
             name = (group, account, currency)
             expected = self.tally.groups.get(name)
             if expected is None and self._only is not None:
@@ -410,11 +421,24 @@ class Auditor:
             ledger = self._ledgers[ledger_id]
             if ledger.state != "live" or not self._is_mine(ledger_id):
                 continue
+            self._judge_migration(ledger)
             for path, _ in schema.chart.static_accounts():
                 if account_id(ledger_id, path) not in self._accounts:
                     subject = f"ledger {ledger.ik} ({ledger_id})"
                     detail = f"is on version {ledger.schema_version} and lacks {path}"
                     self.findings.append(Finding("I3", subject, detail))
+
+    def _judge_migration(self, ledger: Ledger) -> None:
+        """A ledger that is behind its Schema has somebody to move it, now or when told to."""
+        assert ledger.schema_key is not None
+        schema = (ledger.workspace_id, ledger.schema_key)
+        head = self._heads.get(schema)
+        if head is None or schema in self._queued:
+            return
+        reached = max(ledger.schema_version or 0, ledger.migrated_from)
+        if head.generation != ledger.schema_generation or reached < head.version:
+            detail = f"is on version {ledger.schema_version} of {head.version}, and none is queued"
+            self.findings.append(Finding("I3", f"ledger {ledger.ik} ({ledger.id})", detail))
 
     def differing(self, *, documents: bool = True) -> set[SetName]:
         """Sets of documents and list items that are not as they should be."""
@@ -445,7 +469,8 @@ class Auditor:
 
     def _note_swept(self, name: SetName, found: MemberSet | None) -> None:
         """Documents of a deleted ledger are seen by nobody; the indexer removes them by and by."""
-        if found is not None and found.fingerprint.count:
+        is_document = name[1] in {kind.value for kind in Kind}
+        if is_document and found is not None and found.fingerprint.count:
             note = f"{found.fingerprint.count} {name[1]} of the deleted ledger {name[0]} stand"
             if note not in self.notes:
                 self.notes.append(note)

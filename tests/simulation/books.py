@@ -120,7 +120,7 @@ def audit_books(world: "World") -> list[str]:
     heads = [schema_head_from_item(item) for item in items if item["sk"] == "head"]
     by_key = {head.key: head for head in heads if head.state != "deleted"}
     ledgers = [ledger_from_item(item) for item in items if str(item["pk"])[:2] == "L#"]
-    live = {ledger.id: ledger for ledger in ledgers if ledger.state == "live"}
+    live = {ledger.id: ledger for ledger in ledgers if ledger.state == "live" and ledger.schema_key}
     for ledger in live.values():
         assert ledger.schema_key is not None
         head = by_key.get(ledger.schema_key)
