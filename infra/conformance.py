@@ -87,7 +87,7 @@ def rules() -> dict[tuple[str, str], list[str]]:
 
 
 def python_tests() -> dict[str, list[str]]:
-    """Operation of the Python client -> the tests (file::function) that call it, themselves or by a function."""
+    """Operation of the Python client -> the tests that call it, themselves or by a function."""
     by_method = {_snake_case(name): name for name in shipped_operations()}
     shared = _functions(TESTS / "asking.py")
     found: dict[str, list[str]] = defaultdict(list)

@@ -120,6 +120,12 @@ class Prefetcher:
                 custom_id = each[len(CUSTOM_PREFIX) :]
                 raise RejectionError(reject("custom_currency_not_found", id=custom_id))
 
+    async def learn_standing(self, paths: Iterable[str], view: LedgerView) -> None:
+        """Reads what a standing entry's accounts are: one BatchGetItem, none when known here."""
+        wanted = _accounts_at(paths, view)
+        if wanted:
+            await self.learn_accounts(wanted)
+
     async def learn(self, command: AddLedgerEntry, view: LedgerView) -> None:
         """Reads what the lines and conditions given at runtime need of their accounts: one
         BatchGetItem, none for what is known here.
@@ -144,13 +150,16 @@ class Prefetcher:
 
 
 def _accounts_needed(command: AddLedgerEntry, view: LedgerView) -> list[str]:
-    """Ids of the accounts that have to be known before the entry is planned.
-
-    Without a Schema each account on the way of a path; with one those whose currency it leaves
-    open, because what is given at runtime brings no parameters along that would tell it.
-    """
+    """Ids of the accounts that have to be known before the entry is planned."""
     paths = {line.account_path: None for line in command.lines or ()}
     paths |= {condition.account_path: None for condition in command.conditions}
+    return _accounts_at(paths, view)
+
+
+def _accounts_at(paths: Iterable[str], view: LedgerView) -> list[str]:
+    """Without a Schema each account on the way of a path; with one those whose currency it leaves
+    open, because what is given at runtime brings no parameters along that would tell it.
+    """
     wanted: list[str] = []
     is_schemaless = view.ledger.schema_key is None
     for path in paths:

@@ -59,8 +59,9 @@ def _refused(rejection: Rejection) -> Rejected:
 async def _view(services: WriteServices, ledger: Ledger, entry: LedgerEntry) -> LedgerView:
     """What planning sees of the ledger, with the accounts of the entry's lines."""
     view = await services.prefetcher.view(ledger)
-    paths = {line.account_path: None for line in entry.lines}
-    await services.prefetcher.learn_paths(view, paths)
+    if ledger.schema_key is None:
+        paths = {line.account_path: None for line in entry.lines}
+        await services.prefetcher.learn_standing(paths, view)
     return view
 
 
