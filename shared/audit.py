@@ -109,7 +109,7 @@ class Auditor:
         self._counts: set[CountKey] = set()
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
-        self._gone: set[str] = set()  # accounts of deleted ledgers
+        self._gone: set[str] = set()  # deleted ledgers and their accounts
         self._heads: dict[tuple[str, str], SchemaHead] = {}
         self._queued: set[tuple[str, str]] = set()  # Schemas whose ledgers are to be moved
 
@@ -145,6 +145,7 @@ class Auditor:
             self.findings.append(Finding("I3", f"entry {entry.id}", detail))
             return
         if ledger.state == "deleted":
+            self._gone.add(ledger.id)
             for path in {line.account_path for line in entry.lines}:
                 for each in (path, *ancestor_paths(path)):
                     self._gone.add(account_id(entry.ledger_id, each))

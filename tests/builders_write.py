@@ -69,7 +69,7 @@ def reversing(
         made,
         item,
         2 * item_bytes(item),
-        tuple([PlannedDelta(key, amount, "path") for key, amount in (deltas or {}).items()]),
+        tuple([PlannedDelta(key, amount, "path", None) for key, amount in (deltas or {}).items()]),
         (),
         (),
         (),

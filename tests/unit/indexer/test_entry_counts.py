@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from indexer.projections.balances import project_rollups
+from indexer.projections.balances import project_rollups, whole
 from indexer.verify import verify
 from shared.ledger.entry_counts import EntryCount, count_deltas, count_of, type_of_position
 from shared.ledger.identifiers import entry_id
@@ -38,7 +38,7 @@ def test_entries_and_reversing_ones_are_counted_apart_and_untyped_ones_not_at_al
 
 
 def test_a_type_of_many_entries_is_one_item_a_read():
-    updates = project_rollups([ONE, BACK, ONE], {LEDGER.id: 0})
+    updates = project_rollups(map(whole, [ONE, BACK, ONE]), {LEDGER.id: 0})
     counted = [update for update in updates if update.key.pk[:2] == "N#"]
     assert counted == [Update(keys.entry_count(LEDGER.id, "t", 2), add={"n": 2, "x": 1})]
 
