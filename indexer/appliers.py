@@ -1,13 +1,16 @@
 """What a follower does with the changes that it read: one applier a projector.
 
-search     documents by version, what is refused put aside, then the checkpoint: twice is as good as
-once balances   sums, what can't be added put aside, and the checkpoint, in the same batches:
-exactly once
+search     documents by version, what is refused put aside, then the checkpoint: twice is as good
+           as once
+balances   windows of clearing accounts widened; then sums, marks, what can't be added put aside,
+           and the checkpoint, in the same batches: exactly once
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from indexer.accounts import account_operations, removal_operations
 from indexer.bulk import BulkReport, BulkWriter
 from indexer.folds import Folder
 from indexer.leases import Checkpoint, Lease, LeaseBook
@@ -24,13 +27,16 @@ from indexer.quarantine import (
 )
 from indexer.records import UNREADABLE, Change, StreamChange, Unreadable
 from indexer.rollups import RollupWriter
+from indexer.windows import WindowBook, mark_puts, posted_windows_of
 from shared.clock import Clock
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.clearing import PostedWindow
 from shared.ledger.entries import LedgerEntry
 from shared.observe import EventLog
 from shared.search.index import Operation
 from shared.store import keys
 from shared.store.catalog import Catalog
-from shared.store.table import Update
+from shared.store.table import Table, Update
 
 LOG = EventLog("indexer")
 FOLDS_AT_ONCE = 10
@@ -74,6 +80,7 @@ class SearchApplier:
 
     def __init__(
         self,
+        table: Table,
         writer: BulkWriter,
         book: LeaseBook,
         quarantine: Quarantine,
@@ -81,6 +88,7 @@ class SearchApplier:
         families: IndexerFamilies,
     ) -> None:
         self.book = book
+        self._table = table
         self._writer = writer
         self._quarantine = quarantine
         self._clock = clock
@@ -94,11 +102,13 @@ class SearchApplier:
     async def apply(self, lease: Lease, changes: Sequence[StreamChange]) -> None:
         """See Applier."""
         operations, asides = self._project(changes)
+        moved = await self._moved_accounts(changes)
+        operations += [operation for operation, _ in moved]
         if operations:
             report = await self._writer.apply(operations)
             self._count(report)
             for operation, reason in report.refused:
-                asides.append(self._refusal(changes, operation, reason))
+                asides.append(self._refusal(changes, moved, operation, reason))
         if asides:
             await self._quarantine.keep(asides)
             _tell_aside(SEARCH, self._meters, asides)
@@ -111,7 +121,7 @@ class SearchApplier:
         operations: list[Operation] = []
         asides: list[Aside] = []
         for change in changes:
-            if isinstance(change, Change):
+            if isinstance(change, Change) and not _is_moved_account(change):
                 try:
                     operations += project_documents(change)
                 except UNREADABLE as error:
@@ -121,16 +131,42 @@ class SearchApplier:
                 asides.append(unreadable_aside(SEARCH, change, self._clock.now_ms()))
         return operations, asides
 
-    def _refusal(self, changes: Sequence[StreamChange], operation: Operation, reason: str) -> Aside:
+    async def _moved_accounts(
+        self, changes: Sequence[StreamChange]
+    ) -> list[tuple[Operation, Change]]:
+        """Accounts that were changed or removed: as they stand, since a clearing account's document
+        shows more than the account.
+        """
+        moved = [each for each in changes if isinstance(each, Change) and _is_moved_account(each)]
+        operations: list[Operation] = []
+        for change in moved:
+            account = change.new or change.old
+            assert isinstance(account, LedgerAccount)
+            make = removal_operations if change.new is None else account_operations
+            operations += await make(self._table, [account])
+        return list(zip(operations, moved, strict=True))
+
+    def _refusal(
+        self,
+        changes: Sequence[StreamChange],
+        moved: Sequence[tuple[Operation, Change]],
+        operation: Operation,
+        reason: str,
+    ) -> Aside:
         """A refused operation together with the change that it came from."""
-        for change in changes:
-            if isinstance(change, Change) and any(
-                (each.kind, each.id, each.version)
-                == (operation.kind, operation.id, operation.version)
-                for each in project_documents(change)
-            ):
+        for each, change in moved:
+            if each is operation:
                 return document_aside(
                     change.sequence, operation, reason, self._clock.now_ms(), change.pk
+                )
+        for record in changes:
+            if isinstance(record, Change) and any(
+                (each.kind, each.id, each.version)
+                == (operation.kind, operation.id, operation.version)
+                for each in project_documents(record)
+            ):
+                return document_aside(
+                    record.sequence, operation, reason, self._clock.now_ms(), record.pk
                 )
         raise AssertionError("every operation comes from a change of the read")
 
@@ -141,8 +177,22 @@ class SearchApplier:
         self._refused.inc(len(report.refused))
 
 
+def _is_moved_account(change: Change) -> bool:
+    """Whether an account was changed or removed: a new one has no document that shows more."""
+    return change.kind == "account" and change.moved and not change.inserted
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """What changes come to: sums, posted windows by account, records that can't be counted."""
+
+    updates: list[Update]
+    windows: dict[str, PostedWindow]
+    asides: list[Aside]
+
+
 class BalancesApplier:
-    """Sums of the balance histories."""
+    """Sums of the balance histories, and windows of clearing accounts."""
 
     projector = BALANCES
 
@@ -152,12 +202,16 @@ class BalancesApplier:
         book: LeaseBook,
         catalog: Catalog,
         folder: Folder,
+        windows: WindowBook,
         clock: Clock,
         families: IndexerFamilies,
+        on_marks: Callable[[], None],
     ) -> None:
         self.book = book
         self._writer = writer
         self._catalog = catalog
+        self._windows = windows
+        self._on_marks = on_marks
         self._folder = folder
         self._clock = clock
         self._meters = ProjectorMeters(families, BALANCES)
@@ -166,10 +220,17 @@ class BalancesApplier:
 
     async def apply(self, lease: Lease, changes: Sequence[StreamChange]) -> None:
         """See Applier."""
-        updates, asides = await self.project(changes)
+        projected = await self.project(changes)
+        updates, asides, upto = projected.updates, projected.asides, changes[-1].sequence
+        if projected.windows:
+            self._windows.follow(lease.shard_id, lease.epoch)
+            await self._windows.widen(projected.windows)
+        marks = mark_puts(projected.windows, f"{lease.shard_id} {upto}")
         writer = self._writer
         before = writer.items_count, writer.batches_count, writer.put_aside_count
-        await writer.apply(lease, changes[-1].sequence, updates, asides)
+        await writer.apply(lease, upto, updates, asides, marks)
+        if marks:
+            self._on_marks()
         self._items.inc(writer.items_count - before[0])
         self._batches.inc(writer.batches_count - before[1])
         self._meters.quarantined.inc(writer.put_aside_count - before[2])
@@ -181,7 +242,7 @@ class BalancesApplier:
         """See Applier."""
         await self._folder.fold_some(FOLDS_AT_ONCE)
 
-    async def project(self, changes: Sequence[StreamChange]) -> tuple[list[Update], list[Aside]]:
+    async def project(self, changes: Sequence[StreamChange]) -> Projected:
         """What the changes add, and the records of entries that can't be counted."""
         entries: list[tuple[StreamChange, LedgerEntry]] = []
         unreadable: list[Unreadable] = []
@@ -201,13 +262,17 @@ class BalancesApplier:
                     continue
                 offsets[ledger_id] = offset
             entries.append((change, entry))
+        counted = [entry for _, entry in entries]
         try:
-            updates = project_rollups([entry for _, entry in entries], offsets)
+            updates = project_rollups(counted, offsets)
         except UNREADABLE:
-            updates, failed = _one_by_one(entries, offsets)
+            counted, failed = _one_by_one(entries, offsets)
+            updates = project_rollups(counted, offsets)
             unreadable += failed
+        windows = await posted_windows_of(counted, self._catalog)
         now_ms = self._clock.now_ms()
-        return updates, [unreadable_aside(BALANCES, each, now_ms) for each in unreadable]
+        asides = [unreadable_aside(BALANCES, each, now_ms) for each in unreadable]
+        return Projected(updates, windows, asides)
 
 
 def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:
@@ -221,8 +286,8 @@ def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:
 
 def _one_by_one(
     entries: Sequence[tuple[StreamChange, LedgerEntry]], offsets: dict[str, int]
-) -> tuple[list[Update], list[Unreadable]]:
-    """The updates of all entries that can be counted, and those that can't."""
+) -> tuple[list[LedgerEntry], list[Unreadable]]:
+    """All entries that can be counted, and the records of those that can't."""
     good: list[LedgerEntry] = []
     failed: list[Unreadable] = []
     for change, entry in entries:
@@ -232,4 +297,4 @@ def _one_by_one(
             failed.append(unprojectable(change, error))
         else:
             good.append(entry)
-    return project_rollups(good, offsets), failed
+    return good, failed

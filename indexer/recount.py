@@ -7,6 +7,8 @@ differs.
 
 The histories stay readable and go on being followed during the scan, which takes long; only for the
 comparison, which doesn't, they stand still. On a sound ledger nothing is written at all.
+Posted windows of clearing accounts are compared too: they cover what is applied at P, and nothing
+that was never told, for the projector widens them before it applies.
 
 Exact under load: an entry counts if it is applied at P. One that the stream tells after P0 is
 judged by its place there. One that it doesn't tell was applied before P0, unless it is so new that
@@ -35,14 +37,17 @@ from indexer.projections.balances import counted_entry
 from indexer.quarantine import BALANCES, Aside, Quarantine
 from indexer.reads import StreamReads
 from indexer.tablescan import PAGES_MAX, partitions, scanned_entries
+from indexer.windows import mark_puts, window_put
 from shared.clock import Clock
 from shared.errors import LeaseLost, StoreUnavailable, StreamTrimmed
-from shared.ledger.audits import Expected, Finding, Tally, audit_history
+from shared.ledger.audits import Expected, Finding, Tally, WindowTally, audit_history, audit_window
+from shared.ledger.clearing import PostedWindow, touched_paths
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.history import rebuilt
 from shared.limits import STORE_BACKOFF_MS, TRANSACT_ITEMS_MAX
 from shared.store import keys
 from shared.store.catalog import Catalog
+from shared.store.items import posted_window_from_item
 from shared.store.streams import Stream
 from shared.store.table import (
     Absent,
@@ -66,7 +71,7 @@ REPAIR_ATTEMPTS_MAX = 10
 MONTHS_AT_ONCE = 50
 ASIDES_AT_ONCE = 40
 
-assert 1 + MONTHS_AT_ONCE + ASIDES_AT_ONCE <= TRANSACT_ITEMS_MAX
+assert 2 + MONTHS_AT_ONCE + ASIDES_AT_ONCE <= TRANSACT_ITEMS_MAX
 
 Say = Callable[[str], None]
 
@@ -108,7 +113,8 @@ async def recount_balances(
     noted = await parts.book.listed()
     catch_up = CatchUp(parts.stream, parts.clock, noted, keep=True)
     await catch_up.read_to_tip()
-    count = _Count(parts, ledger_id, Tally(part, of_parts))
+    windows = (WindowTally(part, of_parts), WindowTally(part, of_parts))
+    count = _Count(parts, ledger_id, Tally(part, of_parts), windows)
     await count.scan(_inserted_ids(catch_up))
     await asyncio.sleep(parts.settle_ms / 1_000)
     async with fence(parts.stream, parts.book) as leases:
@@ -181,22 +187,35 @@ async def _move_lost(
 class _Count:
     """The sums of all entries that are applied."""
 
-    def __init__(self, parts: RecountParts, ledger_id: str | None, tally: Tally) -> None:
+    def __init__(
+        self,
+        parts: RecountParts,
+        ledger_id: str | None,
+        tally: Tally,
+        windows: tuple[WindowTally, WindowTally],
+    ) -> None:
         self.tally = tally
+        self.windows, self.applied_windows = windows  # of all entries, and of those applied
         self.ledger_id = ledger_id
         self.done = Recounted()
         self._parts = parts
         self._young: set[str] = set()  # ids of entries that the stream may still be to tell
+        self._young_clearing: dict[str, tuple[LedgerEntry, frozenset[str]]] = {}
 
     async def scan(self, inserted: set[str]) -> None:
         """Counts the entries that the stream has nothing to tell about; remembers the new ones."""
         young_ms = self._parts.clock.now_ms() - YOUNG_MS
         async for entries in scanned_entries(self._parts.table, self._parts.say):
             for entry in entries:
+                clearing = await self._note_window(entry)
                 if entry.id not in inserted:
                     await self._count(entry, 1)
                     if entry.created_ms >= young_ms:
                         self._young.add(entry.id)
+                        if clearing:
+                            self._young_clearing[entry.id] = (entry, clearing)
+                    elif clearing:
+                        self.applied_windows.add(entry, clearing)
 
     async def settle(self, catch_up: CatchUp, places: Mapping[str, Checkpoint]) -> None:
         """Judges what the stream told: each entry counts if it is applied, scanned or not."""
@@ -207,9 +226,26 @@ class _Count:
             for change in caught.changes:
                 entry = counted_entry(change)
                 assert entry is not None
+                clearing = await self._note_window(entry)
                 is_counted = entry.id in self._young
-                if caught.applied_at(change, place) != is_counted:
+                is_applied = caught.applied_at(change, place)
+                if is_applied != is_counted:
                     await self._count(entry, -1 if is_counted else 1)
+                self._young_clearing.pop(entry.id, None)
+                if is_applied and clearing:
+                    self.applied_windows.add(entry, clearing)
+        for entry, clearing in self._young_clearing.values():
+            self.applied_windows.add(entry, clearing)
+
+    async def _note_window(self, entry: LedgerEntry) -> frozenset[str]:
+        """Adds the entry to the windows, applied or not; gives the clearing accounts it touches."""
+        if self.ledger_id not in (None, entry.ledger_id):
+            return frozenset()
+        paths = touched_paths([entry])[entry.ledger_id]
+        clearing = await self._parts.catalog.clearing_among(entry.ledger_id, paths)
+        if clearing:
+            self.windows.add(entry, clearing)
+        return clearing
 
     async def _count(self, entry: LedgerEntry, times: int) -> None:
         if self.ledger_id not in (None, entry.ledger_id):
@@ -221,12 +257,16 @@ class _Count:
 
 
 class _Repair:
-    """Compares every history with the sums, and replaces what differs."""
+    """Compares every history with the sums, every posted window with the entries, and replaces what
+    differs.
+    """
 
     def __init__(self, parts: RecountParts, count: _Count, leases: Mapping[str, Lease]) -> None:
         self._leases = leases
         self._parts = parts
         self._tally = count.tally
+        self._windows = count.windows.windows
+        self._applied_windows = count.applied_windows.windows
         self._ledger_id = count.ledger_id
         self._done = count.done
         self._asides: dict[
@@ -243,6 +283,8 @@ class _Repair:
                 await self._judge(account, currency, head, months)
         for account, currency in self._tally.balances.keys() - self._seen:
             await self._judge(account, currency, None, {})
+        for account, window in self._windows.items():
+            await self._judge_window(account, window)
 
     async def _accounts(self) -> AsyncIterator[tuple[str, list[Item]]]:
         async for pk, items in partitions(self._parts.table, TableName.BALANCES):
@@ -302,6 +344,8 @@ class _Repair:
             turn = asides[:ASIDES_AT_ONCE]
             shrunk = [self._without(each, keys.history_head(account, currency)) for each in turn]
             writes += [write for _, write in shrunk]
+            if account in self._windows:
+                writes += mark_puts([account], self._cause(f"{currency} {new_head['r']!r}"))
             if not await self._write(writes):
                 return False
             self._kept.update({left.sequence: left for left, _ in shrunk})
@@ -310,6 +354,30 @@ class _Repair:
             more = more or bool(asides)
         self._done.repaired += findings
         return True
+
+    async def _judge_window(self, account: str, window: PostedWindow) -> None:
+        """Puts a clearing account's window right when it is too narrow or too wide."""
+        key = keys.posted_window(account)
+        for attempt in range(REPAIR_ATTEMPTS_MAX):
+            item = await self._parts.table.get(key, consistent=True)
+            held = None if item is None else posted_window_from_item(item)
+            stored = None if held is None else held[0]
+            applied = self._applied_windows.get(account)
+            if _is_sound(stored, applied, window):
+                return
+            findings = audit_window(account, window, stored)
+            if await self._parts.book.lost(self._leases.values()):
+                raise LeaseLost("the fence did not hold")
+            put = window_put(account, held, window)
+            if await self._write([put, *mark_puts([account], self._cause(f"window {attempt}"))]):
+                self._done.repaired += findings
+                return
+            await asyncio.sleep(STORE_BACKOFF_MS * (attempt + 1) / 1_000)
+        raise StoreUnavailable(f"the posted window of {account} changes under the fence")
+
+    def _cause(self, what: str) -> str:
+        """What a mark is for: another one for each recount."""
+        return f"recount {self._parts.clock.now_ms()} {what}"
 
     async def _read(self, account: str, currency: str) -> tuple[Item | None, dict[int, Item]]:
         partition = keys.balances_of(account)
@@ -341,6 +409,15 @@ class _Repair:
         if not left:
             return shrunk, Delete(aside.key, guards=guards)
         return shrunk, replace(shrunk.put(), guards=guards)
+
+
+def _is_sound(
+    stored: PostedWindow | None, applied: PostedWindow | None, told: PostedWindow
+) -> bool:
+    """Whether a window covers the entries that are applied, and nothing beyond all that stand."""
+    if stored is None:
+        return applied is None
+    return told.covers(stored) and (applied is None or stored.covers(applied))
 
 
 def _histories(items: Sequence[Item]) -> dict[str, tuple[Item | None, dict[int, Item]]]:

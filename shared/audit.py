@@ -20,19 +20,34 @@ from shared.ledger.audits import (
     Finding,
     Fingerprint,
     Tally,
+    WindowTally,
     audit_entry,
     audit_history,
+    audit_window,
     differences,
 )
-from shared.ledger.chart import ConsistencyConfig
+from shared.ledger.chart import ConsistencyConfig, pattern_of
+from shared.ledger.clearing import ClearingState, PostedWindow, touched_paths
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schemas import Schema
-from shared.search.documents import account_documents, entry_documents, group_documents
+from shared.search.documents import (
+    CLEARING_FIELDS,
+    PENDING,
+    account_documents,
+    entry_documents,
+    group_documents,
+)
 from shared.search.index import Document, Kind, StoredDocument
 from shared.store import keys
-from shared.store.items import account_from_item, chain_head, entry_from_item, strong_balance
+from shared.store.items import (
+    account_from_item,
+    chain_head,
+    entry_from_item,
+    posted_window_from_item,
+    strong_balance,
+)
 from shared.store.table import Item
 
 # What parsing an item that is written wrong can raise.
@@ -84,6 +99,11 @@ class Auditor:
         self._detailed = detailed
         self._chains = Chains()
         self._accounts: set[str] = set()
+        self._clearing: set[str] = set()  # ids of clearing accounts
+        self._clearing_due: dict[str, LedgerAccount] = {}  # those whose documents are not due yet
+        self._windows = WindowTally()
+        self._windows_found: dict[str, PostedWindow] = {}
+        self._is_clearing: dict[tuple[str, str], bool] = {}  # by ledger and pattern
         self._groups: dict[str, Document] = {}
         self._due: dict[SetName, MemberSet] = {}
         self._found: dict[SetName, MemberSet] = {}
@@ -119,6 +139,9 @@ class Auditor:
         self.findings += audit_entry(entry)
         self._chains.add(entry, chain_head(item) if entry.position == 1 else None)
         self.tally.add(entry, ledger.utc_offset_minutes)
+        clearing = self._clearing_among(entry)
+        if clearing:
+            self._windows.add(entry, clearing)
         for document in entry_documents(entry):
             self._due_document(document)
         for document in group_documents(entry):
@@ -134,8 +157,27 @@ class Auditor:
             detail = f"is not the id of {account.path}"
             self.findings.append(Finding("I2", f"account {account.id}", detail))
         self._accounts.add(account.id)
+        if self._clears(account.ledger_id, account.path):
+            self._clearing.add(account.id)
+            self._clearing_due[account.id] = account  # what it shows is known after all entries
+            return
         for document in account_documents(account):
             self._due_document(document)
+
+    def _clears(self, ledger_id: str, path: str) -> bool:
+        """Whether the Schema that the ledger is on says so."""
+        name = (ledger_id, pattern_of(path))
+        known = self._is_clearing.get(name)
+        if known is None:
+            schema = self._schemas.get(ledger_id)
+            node = None if schema is None else schema.chart.nodes.get(name[1])
+            known = self._is_clearing[name] = node is not None and node.clearing
+        return known
+
+    def _clearing_among(self, entry: LedgerEntry) -> list[str]:
+        """Paths of the clearing accounts that the entry touches."""
+        paths = touched_paths([entry])[entry.ledger_id]
+        return [path for path in paths if self._clears(entry.ledger_id, path)]
 
     def _due_document(self, document: Document) -> None:
         source = {**document.source, "record": orjson.loads(document.record)}
@@ -194,7 +236,9 @@ class Auditor:
         months: dict[str, dict[int, Item]] = {}
         for item in items:
             kind, _, rest = str(item["sk"]).partition("#")
-            if kind == "H":
+            if kind == "W":
+                self._windows_found[account] = posted_window_from_item(item)[0]
+            elif kind == "H":
                 heads[rest] = item
             elif kind == "M":
                 currency, _, month = rest.rpartition("#")
@@ -219,7 +263,24 @@ class Auditor:
     def take_document(self, kind: Kind, ledger_id: str, stored: StoredDocument) -> None:
         """One document that stands in the live index of `kind` for a ledger."""
         content = [stored.version, stored.source]
+        if kind is Kind.ACCOUNTS and stored.id in self._windows_found:
+            content = self._account_content(stored)
         self._add(self._found, (ledger_id, kind.value), stored.id, content)
+
+    def _account_content(self, stored: StoredDocument) -> list[object]:
+        """A document that counts postings in its version: shown as of the account's revision.
+
+        What it says of clearing counts only where the Schema still does.
+        """
+        source = dict(stored.source)
+        revision = source["record"]["revision"]
+        if stored.id not in self._clearing:
+            for name in CLEARING_FIELDS:
+                source.pop(name, None)
+            flags = [flag for flag in source.pop("flags", []) if flag != PENDING]
+            if flags:
+                source["flags"] = flags
+        return [min(stored.version, revision), source]
 
     def take_count(self, kind: Kind, count: int) -> None:
         """How many documents of a kind stand in all: more than the ledgers' belong to no ledger."""
@@ -237,6 +298,7 @@ class Auditor:
         """
         self.findings += self._chains.audit()
         self._judge_histories()
+        self._judge_windows()
         self._judge_strong()
         self._judge_accounts()
         self.close_groups()
@@ -249,6 +311,23 @@ class Auditor:
         groups, self._groups = self._groups, {}
         for document in groups.values():
             self._due_document(document)
+        due, self._clearing_due = self._clearing_due, {}
+        outstanding = self._outstanding() if due else set()
+        for account in due.values():
+            window = self._windows.windows.get(account.id)
+            state = window and ClearingState(window, account.id in outstanding)
+            for document in account_documents(account, state):
+                self._due_document(document)
+
+    def _outstanding(self) -> set[str]:
+        """Ids of the accounts that have a balance left in some currency."""
+        return {account for (account, _), each in self.tally.balances.items() if each.sums().total}
+
+    def _judge_windows(self) -> None:
+        for account, due in self._windows.windows.items():
+            self.findings += audit_window(account, due, self._windows_found.get(account))
+        for account in self._clearing - self._windows.windows.keys():
+            self.findings += audit_window(account, None, self._windows_found.get(account))
 
     def _judge_histories(self) -> None:
         """Histories that are missing; balances that have grown beyond an amount."""

@@ -4,6 +4,7 @@ HTTP."""
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from shared.clock import Clock
 from shared.errors import StoreError
@@ -63,10 +64,15 @@ def write_services(
 
 
 async def open_quickstart(
-    services: WriteServices, *, ik: str = LEDGER_IK, utc_offset_minutes: int = 0
+    services: WriteServices,
+    *,
+    ik: str = LEDGER_IK,
+    utc_offset_minutes: int = 0,
+    document: dict[str, Any] | None = None,
 ) -> Ledger:
-    """Stores the quickstart Schema and creates a ledger on it."""
-    head = await store_schema(services, WORKSPACE, json.loads(QUICKSTART.read_text()))
+    """Stores the quickstart Schema, or one with its key, and creates a ledger on it."""
+    document = document or json.loads(QUICKSTART.read_text())
+    head = await store_schema(services, WORKSPACE, document)
     assert isinstance(head, SchemaHead), head
     command = CreateLedger(WORKSPACE, ik, "Quickstart", utc_offset_minutes, SCHEMA_KEY, None)
     created = await create_ledger(services, command)

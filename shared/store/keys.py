@@ -24,6 +24,8 @@ Table `balances` (not streamed; derived, or running sums):
     B#<account id>   H#<currency>           history: totals, months and     latest, month or year,
                                             recent hours                    all currencies
     B#<account id>   M#<currency>#<yyyymm>  history: a month's older hours  at day or hour, with H#
+    B#<account id>   W                      a clearing account's window     postedWindow, refresh
+    CM               <account id>           its document is to be refreshed refresh
     LE#<ledger id>   <posted>#<entry id>    strong list of entries          list
     LL#<account id>  <posted>#<line id>     an account's strong lines       list
     K#<projector>    <shard id>             lease and checkpoint            follow
@@ -137,6 +139,23 @@ def history_head(account_id: str, currency: str) -> Key:
 def history_month(account_id: str, currency: str, month: int) -> Key:
     """`month` is yyyymm in the ledger's own time."""
     return Key(BALANCES, balances_of(account_id), f"M#{currency}#{month:06d}")
+
+
+def posted_window(account_id: str) -> Key:
+    """A clearing account's: it stands from the first line on, and for good."""
+    return Key(BALANCES, balances_of(account_id), "W")
+
+
+def clearing_marks() -> str:
+    """Partition of the clearing accounts whose documents are to be refreshed.
+
+    Its name follows that of all balances, so in a read's order marks follow sums (rollups.py).
+    """
+    return "CM"
+
+
+def clearing_mark(account_id: str) -> Key:
+    return Key(BALANCES, clearing_marks(), account_id)
 
 
 def strong_entries(ledger_id: str) -> str:

@@ -21,6 +21,7 @@ async def simulate(seed: int) -> Counter[str]:
     await asyncio.gather(*[world.client(number) for number in range(CLIENTS)])
     world.calm()
     await chaos
+    await asyncio.gather(*world.rebuilds)
     await world.table.settle()
     await world.resolve()
 
@@ -48,6 +49,9 @@ def reached(world: World) -> Counter[str]:
     ):
         for fault, times in counts.items():
             found[f"{name}: {fault}"] += times
+    found["clearing accounts refreshed"] = sum(
+        projectors.clearing.refreshed_count for projectors, _ in world.indexers
+    )
     for post in world.posts:
         found[f"fate: {post.fate}"] += 1
     return found

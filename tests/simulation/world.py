@@ -13,24 +13,31 @@ everything.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
 from typing import Any
 
-from indexer.projectors import Engines, Projectors
-from shared.errors import Overloaded, StoreError
+from indexer.fence import sole_rebuilder
+from indexer.meters import IndexerFamilies
+from indexer.projectors import Engines, Projectors, recount_parts, search_parts
+from indexer.quarantine import BALANCES, SEARCH
+from indexer.recount import recount_balances
+from indexer.reindex import rebuild_search
+from shared.errors import Overloaded, StoreError, TwofoldError
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger
 from shared.observe import Metrics
-from shared.store.items import entry_from_item
-from shared.store.table import TableName
+from shared.store import keys
+from shared.store.items import account_attributes, account_from_item, entry_from_item
+from shared.store.table import TableName, Update
 from shared.testing.faults import FaultyStream, FaultyTable, swarm_stream, swarm_table
 from shared.testing.faulty_index import FaultyIndex, IndexFaults
 from shared.testing.memory import MemoryTable
 from shared.testing.memory_index import MemoryIndex
 from shared.testing.memory_stream import MemoryStream
 from shared.testing.simulator import VirtualClock
+from tests.clearing_schema import with_clearing
 from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
 from write_service.plans import Committed, Outcome, Rejected
@@ -52,6 +59,10 @@ class Post:
     bodies: list[dict[str, Any]]
     fate: str = "unknown"  # acknowledged, refused, unknown
     answers: list[LedgerEntry] = field(default_factory=list)
+
+
+def _quiet(_: str) -> None:
+    """Tells nobody how far a rebuild is."""
 
 
 def _number(task: "asyncio.Task[None]") -> int:
@@ -109,6 +120,7 @@ class World:
         self.faulty_index = FaultyIndex(self.index, self.rng.getrandbits(32), IndexFaults(**rates))
         self.writers: list[WriteProcess] = []
         self.indexers: list[tuple[Projectors, asyncio.Task[None]]] = []
+        self.rebuilds: list[asyncio.Task[None]] = []
         self.processes = count(1)
         self.is_calm = False
         self.ledger: Ledger
@@ -137,7 +149,9 @@ class World:
     async def open(self) -> None:
         calm = write_services(self.memory, self.clock, self.tokens, process="open")
         self.ledger = await open_quickstart(
-            calm, utc_offset_minutes=self.rng.choice([0, -480, 330, 765])
+            calm,
+            utc_offset_minutes=self.rng.choice([0, -480, 330, 765]),
+            document=with_clearing(),
         )
         self.writers = [self.start_writer() for _ in range(2)]
         self.indexers = [self.start_indexer(f"i{at}") for at in range(2)]
@@ -159,6 +173,41 @@ class World:
                 self.indexers[at] = self.start_indexer(f"i{next(self.processes)}")
                 self.faults["indexer killed"] += 1
 
+            elif what == 2:
+                self.rebuilds.append(asyncio.ensure_future(self.rebuild()))
+            else:
+                await self.rename()
+
+    async def rebuild(self) -> None:
+        """Rebuilds one projection, beside the processes; is killed now and then."""
+        engines = Engines(self.index_table, self.index_stream, self.faulty_index, self.clock)
+        projector = self.rng.choice([SEARCH, BALANCES])
+        owner = f"rebuild{next(self.processes)}"
+
+        async def work() -> None:
+            async with sole_rebuilder(self.index_table, projector, owner, self.clock):
+                if projector == SEARCH:
+                    await rebuild_search(search_parts(engines, owner, _quiet))
+                else:
+                    families = IndexerFamilies(Metrics())
+                    await recount_balances(recount_parts(engines, owner, families, _quiet))
+
+        try:
+            await asyncio.wait_for(work(), self.rng.random() * 15)
+            self.faults["rebuild done"] += 1
+        except TimeoutError:
+            self.faults["rebuild killed"] += 1
+        except TwofoldError:
+            self.faults["rebuild failed"] += 1
+
+    async def rename(self) -> None:
+        """Gives one account another name."""
+        items = [i for i in self.memory.dump(TableName.LEDGER) if str(i["pk"]).startswith("A#")]
+        account = account_from_item(self.rng.choice(items))
+        renamed = replace(account, name=str(self.rng.random()), revision=account.revision + 1)
+        await self.memory.write(Update(keys.account(account.id), set=account_attributes(renamed)))
+        self.faults["account renamed"] += 1
+
     def calm(self) -> None:
         """No more faults: the final phase."""
         self.is_calm = True
@@ -172,6 +221,9 @@ class World:
         # A moment within two years around now, often the very same: hours and months with company.
         posted = self.clock.now_ms() + self.rng.choice([0, -1, 3_600_000, -(10**10), 10**10])
         body: dict[str, Any] = {"ledger": {"ik": LEDGER_IK}, "posted": posted}
+        if self.rng.random() < 0.3:  # money on its way: legs are cleared as often as not
+            parameters = {"leg": self.rng.choice(USERS), "amount": "10"}
+            return {**body, "type": self.rng.choice(["send", "arrive"]), "parameters": parameters}
         amount = str(self.rng.randrange(1, 60))
         one, other = self.rng.sample(USERS, 2)
         if self.rng.random() < 0.4:
