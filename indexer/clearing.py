@@ -1,6 +1,6 @@
 """Brings the documents of clearing accounts up to date: marks -> accounts as they stand -> index.
 
-    balances projector   window, then sums, then the mark CM/<account>      (windows.py, rollups.py)
+    balances projector   window, then sums, then the mark CM#accounts       (windows.py, rollups.py)
     refresher            reads a page of marks ─► reads accounts, windows, heads ─► one bulk
                          ─► removes each mark, if it is still the one that was read
 

@@ -25,7 +25,7 @@ Table `balances` (not streamed; derived, or running sums):
                                             recent hours                    all currencies
     B#<account id>   M#<currency>#<yyyymm>  history: a month's older hours  at day or hour, with H#
     B#<account id>   W                      a clearing account's window     postedWindow, refresh
-    CM               <account id>           its document is to be refreshed refresh
+    CM#<kind>        <account id>           its document is to be refreshed refresh
     LE#<ledger id>   <posted>#<entry id>    strong list of entries          list
     LL#<account id>  <posted>#<line id>     an account's strong lines       list
     K#<projector>    <shard id>             lease and checkpoint            follow
@@ -151,7 +151,7 @@ def clearing_marks() -> str:
 
     Its name follows that of all balances, so in a read's order marks follow sums (rollups.py).
     """
-    return "CM"
+    return "CM#accounts"
 
 
 def clearing_mark(account_id: str) -> Key:

@@ -29,6 +29,8 @@ MAKERS = (
     (keys.history_month, (PART, PART, st.integers(101, 999_912))),
     (keys.strong_entry_listed, (PART, MILLISECONDS, PART)),
     (keys.strong_line_listed, (PART, MILLISECONDS, PART)),
+    (keys.posted_window, (PART,)),
+    (keys.clearing_mark, (PART,)),
     (keys.checkpoint, (PART, PART)),
     (keys.quarantined, (PART, PART)),
 )
