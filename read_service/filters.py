@@ -190,7 +190,7 @@ def _account_lines(given: FilterSet, ledger: Ledger) -> ListFilter:
 def _accounts(given: FilterSet, ledger: Ledger) -> ListFilter:
     if not _given(given.get("clearingStatus")):
         for name in _WINDOW_MEMBERS & given.keys():
-            raise _Member(name, None, ledger).refuse("is given only together with clearingStatus")
+            raise _Member(name, None, ledger).refuse("it needs clearingStatus in the same filter")
     return ListFilter(tuple(_read(given, _ACCOUNT_MEMBERS, ledger)))
 
 
