@@ -23,7 +23,7 @@ from indexer.reads import StreamReads
 from indexer.recount import SETTLE_MS, RecountParts, recount_balances
 from indexer.reindex import SearchParts, heal_search
 from indexer.rollups import RollupWriter
-from indexer.roster import Roster
+from indexer.roster import STOP_MS_MAX, Roster
 from indexer.windows import WindowBook
 from shared.clock import Clock
 from shared.observe import EventLog, Metrics
@@ -128,7 +128,14 @@ class Projectors:
 
     async def run(self) -> None:
         """Follows until `stop`, then lets go: within about two seconds."""
-        await asyncio.gather(*[roster.run() for roster in self.rosters], self.clearing.run())
+        refreshing = asyncio.get_running_loop().create_task(self.clearing.run())
+        try:
+            await asyncio.gather(*[roster.run() for roster in self.rosters])
+            self.clearing.stop()
+            await asyncio.wait([refreshing], timeout=STOP_MS_MAX / 1_000)
+        finally:
+            refreshing.cancel()  # what it had under way stays marked
+            await asyncio.gather(refreshing, return_exceptions=True)
 
     def stop(self) -> None:
         """Ends `run`."""

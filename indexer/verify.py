@@ -144,7 +144,9 @@ async def is_caught_up(engines: Engines) -> bool:
                     return False
             except StreamExpired:
                 return False
-    marks = await engines.table.query(TableName.BALANCES, keys.clearing_marks(), limit=1)
+    marks = await engines.table.query(
+        TableName.BALANCES, keys.clearing_marks(), limit=1, consistent=True
+    )
     return not marks.items
 
 

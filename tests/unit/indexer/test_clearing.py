@@ -525,3 +525,36 @@ def test_a_process_that_knew_a_false_window_forgets_it_after_a_recount():
         await process.stop()
 
     simulated(main)
+
+
+def test_a_process_stops_in_time_though_the_index_hangs():
+    async def main(world: World):
+        await open_clearing(world)
+        calls = []
+
+        class Hanging:
+            async def bulk(self, operations, *, into=None):
+                if calls and all(each.kind is Kind.ACCOUNTS for each in operations):
+                    await asyncio.sleep(3_600)
+                calls.append(operations)
+                return await world.index.bulk(operations, into=into)
+
+            def __getattr__(self, name):
+                return getattr(world.index, name)
+
+        world.engines = replace(world.engines, index=Hanging())
+        process = world.start()
+        await stand(world.table, moved(world, "1", "a", 10))
+        await world.drain()
+        await asyncio.sleep(1)
+        before_ms = world.clock.monotonic_ms()
+        await process.stop()
+        assert world.clock.monotonic_ms() - before_ms < 5_000
+        assert not await is_caught_up(world.bare)
+        world.engines = world.bare
+        process = world.start()
+        await settle(world)
+        assert await world.judge() == []
+        await process.stop()
+
+    simulated(main)
