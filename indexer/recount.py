@@ -7,6 +7,8 @@ ones, and puts right what differs.
 
 The histories stay readable and go on being followed during the scan, which takes long; only for the
 comparison, which doesn't, they stand still. On a sound ledger nothing is written at all.
+Posted windows of clearing accounts are compared too: they cover what is applied at P, and nothing
+that was never told, for the projector widens them before it applies.
 
 Exact under load: an entry counts if it is applied at P. One that the stream tells after P0 is
 judged by its place there. One that it doesn't tell was applied before P0, unless it is so new that
@@ -39,14 +41,26 @@ from indexer.projections.balances import Counted, counted
 from indexer.quarantine import BALANCES, Aside, Quarantine
 from indexer.reads import StreamReads
 from indexer.tablescan import PAGES_MAX, partitions, scanned_entries
+from indexer.windows import mark_puts, window_put
 from shared.clock import Clock
 from shared.errors import LeaseLost, StoreUnavailable, StreamTrimmed
-from shared.ledger.audits import Expected, ExpectedGroup, Finding, Tally, audit_group, audit_history
+from shared.ledger.audits import (
+    Expected,
+    ExpectedGroup,
+    Finding,
+    Tally,
+    WindowTally,
+    audit_group,
+    audit_history,
+    audit_window,
+)
+from shared.ledger.clearing import PostedWindow, touched_paths
 from shared.ledger.entries import Group, LedgerEntry
 from shared.ledger.history import rebuilt, sum_adds
 from shared.limits import STORE_BACKOFF_MS, TRANSACT_ITEMS_MAX
 from shared.store import keys
 from shared.store.catalog import Catalog
+from shared.store.items import posted_window_from_item
 from shared.store.streams import Stream
 from shared.store.table import (
     Absent,
@@ -70,7 +84,7 @@ REPAIR_ATTEMPTS_MAX = 10
 MONTHS_AT_ONCE = 50
 ASIDES_AT_ONCE = 40
 
-assert 1 + MONTHS_AT_ONCE + ASIDES_AT_ONCE <= TRANSACT_ITEMS_MAX
+assert 2 + MONTHS_AT_ONCE + ASIDES_AT_ONCE <= TRANSACT_ITEMS_MAX
 
 Say = Callable[[str], None]
 
@@ -113,7 +127,8 @@ async def recount_balances(
     noted = await parts.book.listed()
     catch_up = CatchUp(parts.stream, parts.clock, noted, keep=True)
     await catch_up.read_to_tip()
-    count = _Count(parts, ledger_id, Tally(part, of_parts))
+    windows = (WindowTally(part, of_parts), WindowTally(part, of_parts))
+    count = _Count(parts, ledger_id, Tally(part, of_parts), windows)
     await count.scan(_inserted_ids(catch_up))
     await asyncio.sleep(parts.settle_ms / 1_000)
     async with fence(parts.stream, parts.book) as leases:
@@ -193,19 +208,28 @@ class _Told(NamedTuple):
 class _Count:
     """The sums of all entries that are applied."""
 
-    def __init__(self, parts: RecountParts, ledger_id: str | None, tally: Tally) -> None:
+    def __init__(
+        self,
+        parts: RecountParts,
+        ledger_id: str | None,
+        tally: Tally,
+        windows: tuple[WindowTally, WindowTally],
+    ) -> None:
         self.tally = tally
+        self.windows, self.applied_windows = windows  # of all entries, and of those applied
         self.ledger_id = ledger_id
         self.done = Recounted()
         self._parts = parts
         self._young: set[str] = set()  # ids of entries that the stream may still be to tell
         self._grouped: dict[str, tuple[Group, ...]] = {}  # of updated entries: counted for these
+        self._young_clearing: dict[str, tuple[LedgerEntry, frozenset[str]]] = {}
 
     async def scan(self, inserted: set[str]) -> None:
         """Counts the entries that the stream has nothing to tell about; remembers the new ones."""
         young_ms = self._parts.clock.now_ms() - YOUNG_MS
         async for entries in scanned_entries(self._parts.table, self._parts.say):
             for entry in entries:
+                clearing = await self._note_window(entry)
                 if entry.id not in inserted:
                     await self._count(entry, 1)
                     await self._count_groups(entry, entry.groups, 1)
@@ -213,6 +237,10 @@ class _Count:
                         self._grouped[entry.id] = entry.groups
                     if entry.created_ms >= young_ms:
                         self._young.add(entry.id)
+                        if clearing:
+                            self._young_clearing[entry.id] = (entry, clearing)
+                    elif clearing:
+                        self.applied_windows.add(entry, clearing)
 
     async def settle(self, catch_up: CatchUp, places: Mapping[str, Checkpoint]) -> None:
         """Judges what the stream told: each entry counts if it is applied, scanned or not."""
@@ -225,12 +253,33 @@ class _Count:
                 found = counted(change)
                 assert found is not None
                 is_applied = caught.applied_at(change, place)
-                if found.is_new and is_applied != (found.entry.id in self._young):
-                    await self._count(found.entry, 1 if is_applied else -1)
+                if found.is_new:
+                    await self._settle_new(found.entry, is_applied)
                 if found.groups:
                     told.setdefault(found.entry.id, []).append(_Told(found, is_applied))
         for changes in told.values():
             await self._settle_groups(sorted(changes, key=lambda each: each.found.entry.revision))
+        for entry, clearing in self._young_clearing.values():
+            self.applied_windows.add(entry, clearing)
+
+    async def _settle_new(self, entry: LedgerEntry, is_applied: bool) -> None:
+        """Judges an entry whose insertion the stream told."""
+        clearing = await self._note_window(entry)
+        if is_applied != (entry.id in self._young):
+            await self._count(entry, 1 if is_applied else -1)
+        self._young_clearing.pop(entry.id, None)
+        if is_applied and clearing:
+            self.applied_windows.add(entry, clearing)
+
+    async def _note_window(self, entry: LedgerEntry) -> frozenset[str]:
+        """Adds the entry to the windows, applied or not; gives the clearing accounts it touches."""
+        if self.ledger_id not in (None, entry.ledger_id):
+            return frozenset()
+        paths = touched_paths([entry])[entry.ledger_id]
+        clearing = await self._parts.catalog.clearing_among(entry.ledger_id, paths)
+        if clearing:
+            self.windows.add(entry, clearing)
+        return clearing
 
     async def _settle_groups(self, changes: Sequence["_Told"]) -> None:
         """Judges one entry's changes, in their order: the groups that it has joined at P count."""
@@ -264,12 +313,16 @@ class _Count:
 
 
 class _Repair:
-    """Compares every history, and every group's balance, with the sums; replaces what differs."""
+    """Compares every history and every group's balance with the sums, every posted window with the
+    entries, and replaces what differs.
+    """
 
     def __init__(self, parts: RecountParts, count: _Count, leases: Mapping[str, Lease]) -> None:
         self._leases = leases
         self._parts = parts
         self._tally = count.tally
+        self._windows = count.windows.windows
+        self._applied_windows = count.applied_windows.windows
         self._ledger_id = count.ledger_id
         self._done = count.done
         self._asides: dict[tuple[str, str], list[str]] = {}  # item's pk, sk -> asides with its sums
@@ -292,6 +345,8 @@ class _Repair:
             await self._judge(account, currency, None, {})
         for name in self._tally.groups.keys() - self._seen_groups:
             await self._judge_group(name, None)
+        for account, window in self._windows.items():
+            await self._judge_window(account, window)
 
     async def _note_asides(self) -> None:
         """What was put aside is counted now: it must not be added again later."""
@@ -410,12 +465,38 @@ class _Repair:
         while more:
             new_head, new_months, more = rebuilt(hours, head, months, MONTHS_AT_ONCE, lines)
             writes = _history_writes(account, currency, head, new_head, new_months)
+            if account in self._windows:
+                writes += mark_puts([account], self._cause(f"{currency} {new_head['r']!r}"))
             if not await self._write_with_asides(writes, asides, key):
                 return False
             head, months = new_head, {**months, **new_months}
             more = more or bool(asides)
         self._done.repaired += findings
         return True
+
+    async def _judge_window(self, account: str, window: PostedWindow) -> None:
+        """Puts a clearing account's window right when it is too narrow or too wide."""
+        key = keys.posted_window(account)
+        for attempt in range(REPAIR_ATTEMPTS_MAX):
+            item = await self._parts.table.get(key, consistent=True)
+            held = None if item is None else posted_window_from_item(item)
+            stored = None if held is None else held[0]
+            applied = self._applied_windows.get(account)
+            if _is_sound(stored, applied, window):
+                return
+            findings = audit_window(account, window, stored)
+            if await self._parts.book.lost(self._leases.values()):
+                raise LeaseLost("the fence did not hold")
+            put = window_put(account, held, window)
+            if await self._write([put, *mark_puts([account], self._cause(f"window {attempt}"))]):
+                self._done.repaired += findings
+                return
+            await asyncio.sleep(STORE_BACKOFF_MS * (attempt + 1) / 1_000)
+        raise StoreUnavailable(f"the posted window of {account} changes under the fence")
+
+    def _cause(self, what: str) -> str:
+        """What a mark is for: another one for each recount."""
+        return f"recount {self._parts.clock.now_ms()} {what}"
 
     async def _read(self, account: str, currency: str) -> tuple[Item | None, dict[int, Item]]:
         partition = keys.balances_of(account)
@@ -457,6 +538,15 @@ def _sum_item(key: Key, expected: ExpectedGroup, old: Item | None) -> Item:
         assert isinstance(revision, int)
         item["r"] = revision + 1
     return item
+
+
+def _is_sound(
+    stored: PostedWindow | None, applied: PostedWindow | None, told: PostedWindow
+) -> bool:
+    """Whether a window covers the entries that are applied, and nothing beyond all that stand."""
+    if stored is None:
+        return applied is None
+    return told.covers(stored) and (applied is None or stored.covers(applied))
 
 
 def _histories(items: Sequence[Item]) -> dict[str, tuple[Item | None, dict[int, Item]]]:

@@ -15,7 +15,8 @@ FAULTS = {
     *[f"indexer's table: {fault}" for fault in ("throttled", "conflict", "timeout_after")],
     *[f"stream: {fault}" for fault in ("duplicated", "expired", "empty", "split", "child_first")],
     *[f"index: {fault}" for fault in ("unavailable", "lost_answer", "overloaded")],
-    *["writer killed", "indexer killed", "a group joined"],
+    *["writer killed", "indexer killed", "account renamed", "clearing accounts refreshed"],
+    *["rebuild done", "rebuild killed", "rebuild failed", "a group joined"],
     *["fate: acknowledged", "fate: refused"],
     *["version stored", "ledger deleted", "schema deleted", "bookkeeping lost"],
 }
