@@ -49,9 +49,14 @@ def run(argv: Sequence[str], world: World) -> int:
     return 0
 
 
+async def pause(ms: int) -> None:
+    """Waits."""
+    await asyncio.sleep(ms / 1000)
+
+
 def main() -> int:
     """`twofold`."""
-    world = World(os.environ, Path.cwd(), sys.stdout.buffer, sys.stderr, HttpClient)
+    world = World(os.environ, Path.cwd(), sys.stdout.buffer, sys.stderr, HttpClient, pause)
     try:
         return run(sys.argv[1:], world)
     except KeyboardInterrupt:

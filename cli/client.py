@@ -70,7 +70,10 @@ class HttpClient:
 
     async def execute(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         """`data` of the answer. Raises CommandFailure."""
-        sent = orjson.dumps({"query": document, "variables": variables})
+        try:
+            sent = orjson.dumps({"query": document, "variables": variables})
+        except orjson.JSONEncodeError as error:  # half a surrogate pair, an integer beyond 64 bits
+            raise CommandFailure(f"can't be sent as JSON: {error}") from error
         if not self._token:
             self._token = await self._new_token()
         status, body = await self._post_graphql(sent)

@@ -1,6 +1,5 @@
 """What a command is given: its arguments and all that it may touch of the world."""
 
-import asyncio
 import json
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -32,7 +31,7 @@ class World:
     out: BinaryIO
     err: TextIO
     connect: Connect
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds
+    pause: Callable[[int], Awaitable[None]]  # so many ms
 
 
 class Telling:

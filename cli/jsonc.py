@@ -25,10 +25,14 @@ def parse_jsonc(text: str) -> Any:
     without_comments = _COMMENT.sub(_blank_comment, text)
     plain = _COMMA_AT_END.sub(_blank_comma, without_comments)
     try:
-        return json.loads(plain, object_pairs_hook=_members)
+        return json.loads(plain, object_pairs_hook=_members, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise JsoncProblem(f"{where}: {error.msg}") from error
+    except JsoncProblem:
+        raise
+    except ValueError as error:  # Python reads no integer of more than some thousand digits
+        raise JsoncProblem("a number is too long") from error
     except RecursionError as error:
         raise JsoncProblem("nests too deep") from error
 
@@ -44,6 +48,10 @@ def _blank_comma(found: re.Match[str]) -> str:
     """A space for a comma behind a value; all else as it is."""
     before = found.string[: found.start()].rstrip()[-1:]
     return found.group() if found.group(1) is not None or before in "[{,:" else " "
+
+
+def _no_number(text: str) -> None:
+    raise JsoncProblem(f"{text} is no number of JSON")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from indexer.appliers import BalancesApplier, SearchApplier
 from indexer.bulk import BulkWriter
 from indexer.clearing import ClearingRefresher
+from indexer.counting import SETTLE_MS, RecountParts
 from indexer.fence import sole_rebuilder
 from indexer.folds import Folder
 from indexer.leases import FENCE_MARK, LeaseBook
 from indexer.meters import HEAL_DONE, HEAL_STARTED, IndexerFamilies, ProjectorMeters
 from indexer.quarantine import BALANCES, SEARCH, Quarantine
 from indexer.reads import StreamReads
-from indexer.recount import SETTLE_MS, RecountParts, recount_balances
+from indexer.recount import recount_balances
 from indexer.reindex import SearchParts, heal_search
 from indexer.rollups import RollupWriter
 from indexer.roster import STOP_MS_MAX, Roster

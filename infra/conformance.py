@@ -10,7 +10,6 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -70,27 +69,15 @@ Examples that do not work as printed, and what the tests do.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A test, as the page names it."""
-
-    test: str  # file::function
-    is_expected_to_fail: bool
-
-    def cell(self) -> str:
-        """Its text in a table."""
-        return f"`{self.test}`" + (" *(not yet)*" if self.is_expected_to_fail else "")
-
-
 def shipped_operations() -> list[str]:
     """Names of the operations that the official Python client ships."""
     text = files("fragment.std_queries").joinpath("queries.graphql").read_text(encoding="utf-8")
     return re.findall(r"^(?:query|mutation) (\w+)", text, re.MULTILINE)
 
 
-def rules() -> dict[tuple[str, str], list[Shown]]:
+def rules() -> dict[tuple[str, str], list[str]]:
     """(section, claim) -> the tests that show it. ValueError for a claim that is no constant."""
-    found: dict[tuple[str, str], list[Shown]] = defaultdict(list)
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for shown, function in _tests():
         for decorator in function.decorator_list:
             if isinstance(decorator, ast.Call) and _name(decorator.func) == "rule":
@@ -99,24 +86,23 @@ def rules() -> dict[tuple[str, str], list[Shown]]:
     return dict(found)
 
 
-def python_tests() -> dict[str, list[Shown]]:
+def python_tests() -> dict[str, list[str]]:
     """Operation of the Python client -> the tests that call it, themselves or by a function."""
     by_method = {_snake_case(name): name for name in shipped_operations()}
     shared = _functions(TESTS / "asking.py")
-    found: dict[str, list[Shown]] = defaultdict(list)
+    found: dict[str, list[str]] = defaultdict(list)
     for shown, function in _tests():
-        functions = shared | _functions(TESTS / shown.test.partition("::")[0])
+        functions = shared | _functions(TESTS / shown.partition("::")[0])
         for method in sorted(_methods(function, functions) & by_method.keys()):
             found[by_method[method]].append(shown)
     return dict(found)
 
 
-def node_tests() -> dict[str, Shown]:
+def node_tests() -> dict[str, str]:
     """Operation of the Node client -> its test in operations.mjs."""
     script = (TESTS / "node" / "operations.mjs").read_text(encoding="utf-8")
-    needs = _constant(TESTS / "test_node_client.py", "NEEDS")
     names = re.findall(r'^operation\("(\w+)"', script, re.MULTILINE)
-    return {name: Shown("operations.mjs", needs.get(name) in _pending_parts()) for name in names}
+    return dict.fromkeys(names, "operations.mjs")
 
 
 def render_conformance() -> str:
@@ -136,7 +122,7 @@ def _operations() -> str:
             kind = "reconciliation" if name in RECONCILIATION else "payments"
             rows.append((f"`{name}`", kind, ""))
         else:
-            on_node = node[name].cell() if name in node else "not in this client"
+            on_node = f"`{node[name]}`" if name in node else "not in this client"
             on_python = _cells(python[name]) if name in python else "not in this client"
             rows.append((f"`{name}`", on_python, on_node))
     return _table(("operation", "Python", "Node"), rows)
@@ -148,7 +134,7 @@ def _slips() -> str:
 
 
 def _by_section(
-    found: dict[tuple[str, str], list[Shown]],
+    found: dict[tuple[str, str], list[str]],
 ) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     sections: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for (section, claim), tests in found.items():
@@ -157,10 +143,10 @@ def _by_section(
         yield section, sorted(sections[section])
 
 
-def _cells(tests: Iterable[Shown]) -> str:
-    ordered = sorted(tests, key=lambda shown: shown.is_expected_to_fail)
-    more = f" and {len(ordered) - CELL_MAX} more" if len(ordered) > CELL_MAX else ""
-    return ", ".join(shown.cell() for shown in ordered[:CELL_MAX]) + more
+def _cells(tests: Iterable[str]) -> str:
+    named = [f"`{test}`" for test in tests]
+    more = f" and {len(named) - CELL_MAX} more" if len(named) > CELL_MAX else ""
+    return ", ".join(named[:CELL_MAX]) + more
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -172,30 +158,13 @@ def _row(cells: tuple[str, ...]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _tests() -> Iterator[tuple[Shown, ast.FunctionDef | ast.AsyncFunctionDef]]:
+def _tests() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
     for path in sorted(TESTS.glob("test_*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
                 "test_"
             ):
-                failing = any(_is_pending(one) for one in node.decorator_list)
-                yield Shown(f"{path.name}::{node.name}", failing), node
-
-
-def _pending_parts() -> frozenset[str]:
-    """The parts of tests/conformance/pending.py that are not there yet."""
-    for node in ast.parse((TESTS / "pending.py").read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args:
-            return frozenset(ast.literal_eval(node.value.args[0]))
-    return frozenset()
-
-
-def _is_pending(decorator: ast.expr) -> bool:
-    return (
-        isinstance(decorator, ast.Call)
-        and _name(decorator.func) == "pending"
-        and ast.literal_eval(decorator.args[0]) in _pending_parts()
-    )
+                yield f"{path.name}::{node.name}", node
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

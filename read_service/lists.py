@@ -71,7 +71,7 @@ from shared.store.table import Item, TableName
 
 Arguments = Mapping[str, Any]  # a list field's: first, last, after, before, filter
 
-_NOT_HIDDEN = Not(Term("flags", HIDDEN))
+NOT_HIDDEN = Not(Term("flags", HIDDEN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,13 +341,13 @@ def _listed_id(reference: Item) -> str:
 
 
 def _entry_judge(clauses: tuple[Clause, ...]) -> Callable[[LedgerEntry], bool]:
-    if clauses == (_NOT_HIDDEN,):
+    if clauses == (NOT_HIDDEN,):
         return lambda entry: not entry.hidden
     return lambda entry: matches(clauses, entry_documents(entry)[0].source)
 
 
 def _line_judge(clauses: tuple[Clause, ...]) -> Callable[[PlacedLine], bool]:
-    if clauses == (_NOT_HIDDEN,):
+    if clauses == (NOT_HIDDEN,):
         return lambda line: not line.entry.hidden
     return lambda line: matches(clauses, entry_documents(line.entry)[line.line.index + 1].source)
 
@@ -368,7 +368,7 @@ async def _walk_by_posted(
                 )  # `$` follows `#`
                 high = oldest if high is None else min(high, oldest)
     partition = Partition(TableName.BALANCES, pk, low=low, high=high)
-    filtered = query.clauses != (_NOT_HIDDEN,)
+    filtered = query.clauses != (NOT_HIDDEN,)
     walked = await walk(context.table, partition, query.page, hydrate, filtered=filtered)
     return page_of_walk(query.digest, query.page, walked)
 

@@ -3,6 +3,7 @@
 from read_service.types import (
     accounts,
     currencies,
+    data_migrations,
     entries,
     groups,
     ledgers,
@@ -12,7 +13,17 @@ from read_service.types import (
 )
 from read_service.types.fields import Fields, Resolver
 
-MODULES = (accounts, currencies, entries, groups, ledgers, lines, schemas, workspaces)
+MODULES = (
+    accounts,
+    currencies,
+    data_migrations,
+    entries,
+    groups,
+    ledgers,
+    lines,
+    schemas,
+    workspaces,
+)
 
 
 def root_fields() -> dict[str, Resolver]:

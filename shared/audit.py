@@ -21,6 +21,7 @@ from shared.ledger.audits import (
     Fingerprint,
     Tally,
     WindowTally,
+    audit_count,
     audit_entry,
     audit_group,
     audit_history,
@@ -31,8 +32,9 @@ from shared.ledger.chart import ConsistencyConfig, pattern_of
 from shared.ledger.clearing import ClearingState, PostedWindow, touched_paths
 from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.entry_counts import CountKey, count_of, type_of_position
 from shared.ledger.identifiers import account_id, group_id
-from shared.ledger.ledgers import Ledger
+from shared.ledger.ledgers import Ledger, SchemaHead
 from shared.ledger.schemas import Schema
 from shared.search.documents import (
     CLEARING_FIELDS,
@@ -48,6 +50,7 @@ from shared.store.items import (
     chain_head,
     entry_from_item,
     posted_window_from_item,
+    schema_head_from_item,
     strong_balance,
     strong_child,
 )
@@ -118,9 +121,12 @@ class Auditor:
         self._histories: set[tuple[str, str]] = set()
         self._group_balances: set[tuple[str, str, str]] = set()  # group, account, currency
         self._strong_groups: dict[tuple[str, str, str], int] = {}
+        self._counts: set[CountKey] = set()
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
-        self._gone: set[str] = set()  # accounts and groups of deleted ledgers
+        self._gone: set[str] = set()  # deleted ledgers, their accounts and groups
+        self._heads: dict[tuple[str, str], SchemaHead] = {}
+        self._queued: set[tuple[str, str]] = set()  # Schemas whose ledgers are to be moved
 
     def _is_mine(self, ledger_id: str) -> bool:
         return self._only is None or ledger_id in self._only
@@ -135,6 +141,9 @@ class Auditor:
                     self._take_entry(entry_from_item(item), item)
                 elif pk[:2] == "A#":
                     self._take_account(account_from_item(item))
+                elif pk[:2] == "S#" and item["sk"] == "head":
+                    head = schema_head_from_item(item)
+                    self._heads[(head.workspace_id, head.key)] = head
                 elif pk[:3] == "AI#" and self._is_mine(pk[3:35]):
                     self._add(self._found, (pk[3:35], ACCOUNT_IKS), pk[36:], [item["i"], item["p"]])
                 elif pk[:2] == "U#":
@@ -151,6 +160,7 @@ class Auditor:
             self.findings.append(Finding("I3", f"entry {entry.id}", detail))
             return
         if ledger.state == "deleted":
+            self._gone.add(ledger.id)
             for path in {line.account_path for line in entry.lines}:
                 for each in (path, *ancestor_paths(path)):
                     self._gone.add(account_id(entry.ledger_id, each))
@@ -269,10 +279,15 @@ class Auditor:
             self._take_account_balances(owner, items)
         elif kind == "G":
             self._take_group_balances(owner, items)
+        elif kind == "N":
+            self._take_counts(owner, items)
         elif kind == "LE":
             self._take_list(owner, ENTRY_LIST, items)
         elif kind == "LL":
             self._take_list(owner, LINE_LIST, items)
+        elif pk == keys.WORK_QUEUE:
+            works = [item for item in items if "k" in item]
+            self._queued = {(str(work["w"]), str(work["k"])) for work in works}
         elif kind == "Q" and self._only is None:
             detail = f"{len(items)} records put aside wait for `python -m indexer.quarantine`"
             self.findings.append(Finding("I8", f"projector {owner}", detail))
@@ -306,6 +321,8 @@ class Auditor:
     def _take_group_balances(self, group: str, items: Sequence[Item]) -> None:
         for item in items:
             account, currency, is_strong = keys.parse_group_balance(str(item["sk"]))
+            if account in self._gone:
+                continue
             name = (group, account, currency)
             expected = self.tally.groups.get(name)
             if expected is None and self._only is not None:
@@ -315,6 +332,14 @@ class Auditor:
             else:
                 self._group_balances.add(name)
                 self.findings += audit_group(name, expected, item)
+
+    def _take_counts(self, ledger_id: str, items: Sequence[Item]) -> None:
+        if not self._is_mine(ledger_id):
+            return
+        for item in items:
+            key = CountKey(ledger_id, *type_of_position(str(item["sk"])))
+            self._counts.add(key)
+            self.findings += audit_count(key, self.tally.counts.get(key), count_of(item))
 
     def _take_list(self, owner: str, name: str, items: Sequence[Item]) -> None:
         for item in items:
@@ -394,7 +419,10 @@ class Auditor:
             self.findings += audit_window(account, None, self._windows_found.get(account))
 
     def _judge_histories(self) -> None:
-        """Histories that are missing; balances that have grown beyond an amount."""
+        """Histories and counts that are missing; balances that have grown beyond an amount."""
+        for key, count in self.tally.counts.items():
+            if key not in self._counts:
+                self.findings += audit_count(key, count, None)
         for (account, currency), expected in self.tally.balances.items():
             if (account, currency) not in self._histories:
                 self.findings += audit_history(account, currency, expected, None, {})
@@ -469,11 +497,24 @@ class Auditor:
             ledger = self._ledgers[ledger_id]
             if ledger.state != "live" or not self._is_mine(ledger_id):
                 continue
+            self._judge_migration(ledger)
             for path, _ in schema.chart.static_accounts():
                 if account_id(ledger_id, path) not in self._accounts:
                     subject = f"ledger {ledger.ik} ({ledger_id})"
                     detail = f"is on version {ledger.schema_version} and lacks {path}"
                     self.findings.append(Finding("I3", subject, detail))
+
+    def _judge_migration(self, ledger: Ledger) -> None:
+        """A ledger that is behind its Schema has somebody to move it, now or when told to."""
+        assert ledger.schema_key is not None
+        schema = (ledger.workspace_id, ledger.schema_key)
+        head = self._heads.get(schema)
+        if head is None or schema in self._queued:
+            return
+        reached = max(ledger.schema_version or 0, ledger.migrated_from)
+        if head.generation != ledger.schema_generation or reached < head.version:
+            detail = f"is on version {ledger.schema_version} of {head.version}, and none is queued"
+            self.findings.append(Finding("I3", f"ledger {ledger.ik} ({ledger.id})", detail))
 
     def differing(self, *, documents: bool = True) -> set[SetName]:
         """Sets of documents and list items that are not as they should be."""
@@ -504,7 +545,8 @@ class Auditor:
 
     def _note_swept(self, name: SetName, found: MemberSet | None) -> None:
         """Documents of a deleted ledger are seen by nobody; the indexer removes them by and by."""
-        if found is not None and found.fingerprint.count:
+        is_document = name[1] in {kind.value for kind in Kind}
+        if is_document and found is not None and found.fingerprint.count:
             note = f"{found.fingerprint.count} {name[1]} of the deleted ledger {name[0]} stand"
             if note not in self.notes:
                 self.notes.append(note)

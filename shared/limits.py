@@ -10,6 +10,8 @@ TAGS_PER_LINE_MAX = 10  # ours
 GROUPS_PER_ENTRY_MAX = 10
 CONDITIONS_PER_ENTRY_MAX = 30  # ours: one for each line's account
 UPDATES_PER_ENTRY_MAX = 10
+UPDATE_LABELS_MAX = 100  # ours: tags or groups in one list of an update
+CHAIN_LOOKS_MAX = 16  # that a request reads an ik's chain again because it moved
 TAG_KEY_CHARS_MAX = 128
 TAG_VALUE_CHARS_MAX = 256
 GROUP_KEY_CHARS_MAX = 128
@@ -47,6 +49,7 @@ SEARCHES_PER_CALL_MAX = 50  # of one _msearch
 LIST_WALK_CHUNK_ITEMS = 100  # what a filtered list that DynamoDB serves reads at a time
 LIST_WALK_ITEMS_MAX = 2_000  # … and reads for one page at most
 REVERSAL_HISTORY_ENTRIES_MAX = 200
+DATA_MIGRATION_VERSIONS_MAX = 200  # newest Schema versions that data migrations are read from
 CURRENCIES_PER_ACCOUNT_MAX = 1_000  # what a plural balance change lists
 DURING_GRANULES_MAX = 744  # hours of the longest month
 GROUPS_SEARCHED_MAX = 2_000  # that one page of a list of groups filtered by balance looks at
@@ -105,6 +108,7 @@ CLIENT_CHANGES_TRIED_MAX = 5
 
 # --- DynamoDB -----------------------------------------------------------------------------------
 ITEM_BYTES_MAX = 400_000
+ENTRY_BYTES_MAX = ITEM_BYTES_MAX - 2_000  # so that an entry can always be marked and reversed
 TRANSACT_ITEMS_MAX = 100
 TRANSACT_BYTES_MAX = 4_000_000
 BATCH_GET_KEYS_MAX = 100

@@ -1,15 +1,20 @@
 """Plans for tests of packing, settling and committing: small, with the strong balances they are
 told."""
 
+from dataclasses import replace
+
 from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import Bounds, LedgerEntry, LedgerLine
 from shared.ledger.identifiers import entry_id
-from shared.store.items import entry_item, item_bytes
+from shared.store.items import entry_item, item_bytes, revised_item
+from shared.store.table import Item
 from write_service.plans import (
+    ChainStep,
     EntryPlan,
     Member,
     PlannedCondition,
     PlannedDelta,
+    Replacement,
     condition_range,
 )
 
@@ -41,6 +46,39 @@ def planned(
         ),
         accounts=(),
         listed=(),
+    )
+
+
+def updating(entry: LedgerEntry, standing: Item, value: str) -> EntryPlan:
+    """The next revision of a standing entry, with one more tag."""
+    newer = replace(entry, tags=(*entry.tags, ("k", value)), revision=entry.revision + 1)
+    item = revised_item(newer, standing)
+    return EntryPlan(newer, item, item_bytes(item), (), (), (), (), replaces=entry)
+
+
+def reversing(
+    entry: LedgerEntry, standing: Item, deltas: dict[BalanceKey, int] | None = None
+) -> EntryPlan:
+    """The reversal of a standing entry that moves the strong balances as told."""
+    position = entry.position + 1
+    made_id = entry_id(entry.ledger_id, entry.ik, position)
+    made = replace(entry, id=made_id, position=position, reverses=entry.id, revision=1)
+    before = replace(entry, reversed_by=made_id, reversed_at_ms=0, revision=entry.revision + 1)
+    item = entry_item(made, "")
+    return EntryPlan(
+        made,
+        item,
+        2 * item_bytes(item),
+        tuple([PlannedDelta(key, amount, "path", None) for key, amount in (deltas or {}).items()]),
+        (),
+        (),
+        (),
+        chain=ChainStep(
+            entry_id(entry.ledger_id, entry.ik, 1),
+            entry.position,
+            position,
+            Replacement(entry, before, revised_item(before, standing)),
+        ),
     )
 
 

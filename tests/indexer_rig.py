@@ -3,6 +3,7 @@ judged."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -146,15 +147,14 @@ def some_entries(
     for at in range(first, first + count):
         user, bank = random.randrange(users), random.randrange(3)
         amount = random.choice([random.randrange(1, 1_000), 10 ** random.randrange(1, 36)])
-        entries.append(
-            entry(
-                of,
-                f"ik-{at}",
-                (f"liabilities/users:u{user}/available", amount),
-                (f"assets/banks/b{bank}", amount),
-                posted_ms=NOW_MS - random.randrange(0, 90 * 86_400_000),
-                created_ms=created_ms + at,
-                groups=[("batch", str(at % 4))] if at % 3 == 0 else [],
-            )
+        made = entry(
+            of,
+            f"ik-{at}",
+            (f"liabilities/users:u{user}/available", amount),
+            (f"assets/banks/b{bank}", amount),
+            posted_ms=NOW_MS - random.randrange(0, 90 * 86_400_000),
+            created_ms=created_ms + at,
+            groups=[("batch", str(at % 4))] if at % 3 == 0 else [],
         )
+        entries.append(replace(made, type=f"type-{at % 3}", type_version=1) if at % 2 else made)
     return entries

@@ -11,7 +11,7 @@ import httpx
 
 from read_service.app import compose
 from shared.auth import ApiClient, Role, TokenSigner, secret_digest
-from shared.clock import FixedClock, SystemClock
+from shared.clock import Clock, FixedClock, SystemClock
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount, parent_path
 from shared.ledger.balances import group_sums, history_deltas
@@ -86,8 +86,8 @@ class Engines(NamedTuple):
 class Seeds:
     """Writes what a read test reads, to the twins unless other engines are given."""
 
-    def __init__(self, engines: Engines | None = None) -> None:
-        self.clock = FixedClock(NOW_MS)
+    def __init__(self, engines: Engines | None = None, clock: Clock | None = None) -> None:
+        self.clock = clock or FixedClock(NOW_MS)
         self.stale: set[Key] = set()  # the twin's eventual reads see these as they were before
         if engines is None:
             metrics = CountingMetrics()
@@ -364,8 +364,8 @@ class ReadRig(Seeds):
 
     role: Role = "reader"
 
-    def __init__(self, engines: Engines | None = None) -> None:
-        super().__init__(engines)
+    def __init__(self, engines: Engines | None = None, clock: Clock | None = None) -> None:
+        super().__init__(engines, clock)
         self.settings = Settings(token_secret="0123456789abcdef" * 4)
         self.restart()
 

@@ -101,9 +101,12 @@ class WriteRig(ReadRig):
         await migrate(self.services)
         return dict(result["schema"])
 
-    async def create(self, ik: str, schema_key: str) -> dict[str, Any]:
+    async def create(self, ik: str, schema_key: str, offset_minutes: int = 0) -> dict[str, Any]:
         """Creates a ledger, which must be accepted."""
-        asked = {"ik": ik, "ledger": {"name": ik}, "schema": {"key": schema_key}}
+        hours, minutes = divmod(abs(offset_minutes), 60)
+        offset = f"{'-' if offset_minutes < 0 else '+'}{hours:02d}:{minutes:02d}"
+        ledger = {"name": ik, "balanceUTCOffset": offset}
+        asked = {"ik": ik, "ledger": ledger, "schema": {"key": schema_key}}
         result = (await self.ask(CREATE, **asked)).data["createLedger"]
         assert result["__typename"] == "CreateLedgerResult", result
         return dict(result["ledger"])

@@ -66,6 +66,15 @@ class AccountMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryMatch:
+    """Names an entry: by id, or by ik and ledger (then the newest of the ik's chain)."""
+
+    id: str | None
+    ik: str | None
+    ledger: LedgerMatch | None
+
+
+@dataclass(frozen=True, slots=True)
 class StatedConsistency:
     """What a new account states of its consistency; None, or a key left out, is inherited."""
 
@@ -106,3 +115,24 @@ class UpdateLedgerAccount:
     workspace_id: str
     account: AccountMatch
     name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineUpdate:
+    """New tags for one line, and tags to take off it."""
+
+    line_id: str
+    tags: tuple[Tag, ...]
+    tags_to_remove: tuple[Tag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateLedgerEntry:
+    """Change what an entry is labelled with; its lines and amounts never change."""
+
+    workspace_id: str
+    entry: EntryMatch
+    tags: tuple[Tag, ...]
+    tags_to_remove: tuple[Tag, ...]
+    groups: tuple[Group, ...]
+    lines: tuple[LineUpdate, ...]

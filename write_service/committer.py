@@ -42,6 +42,7 @@ from write_service.plans import (
     Committed,
     Conflicted,
     Member,
+    Moved,
     Outcome,
     Rejected,
     Unknown,
@@ -110,7 +111,7 @@ class Committer(DataLoader[Member, Outcome]):
         self._busy: set[BalanceKey] = set()  # strong balances of the batches in flight
         self._pending: dict[
             str, asyncio.Future[Outcome]
-        ] = {}  # entry id -> the member that posts it
+        ] = {}  # entry id -> the member that writes it
         self._batches: set[asyncio.Task[None]] = (
             set()
         )  # strong references: a task that nobody holds can vanish
@@ -130,7 +131,13 @@ class Committer(DataLoader[Member, Outcome]):
             if pending is None:
                 return await asyncio.shield(self.load(member))
             outcome = await asyncio.shield(pending)
-            if isinstance(outcome, Committed) and len(member.plans) == 1 and not member.replays:
+            if not isinstance(outcome, Committed):
+                continue
+            if not all(plan.is_first for plan in member.plans):
+                moved = Moved()  # it was planned on what the other one has replaced
+                self._recorder.member_ended(moved)
+                return moved
+            if len(member.plans) == 1 and not member.replays:
                 wanted = member.plans[0].entry.id
                 for entry, _ in outcome.entries:
                     if entry.id == wanted:
@@ -139,8 +146,8 @@ class Committer(DataLoader[Member, Outcome]):
                         return replayed
 
     def _pending_of(self, member: Member) -> "asyncio.Future[Outcome] | None":
-        for plan in member.plans:
-            pending = self._pending.get(plan.entry.id)
+        for entry_id in member.entry_ids():
+            pending = self._pending.get(entry_id)
             if pending is not None:
                 return pending
         return None
@@ -150,8 +157,8 @@ class Committer(DataLoader[Member, Outcome]):
         if len(self._waiting) >= COMMIT_QUEUE_MAX:
             raise Overloaded("the commit queue is full")
         self._waiting.append(_Waiting(key, future))
-        for plan in key.plans:
-            self._pending[plan.entry.id] = future
+        for entry_id in key.entry_ids():
+            self._pending[entry_id] = future
         self._plan_flush()
 
     def _plan_flush(self) -> None:
@@ -253,8 +260,10 @@ class Committer(DataLoader[Member, Outcome]):
                         self._answer(waiting, refusal, mine)
                 return
             self._recorder.batch_retried(settlement.contended)
-            for waiting, member in zip(in_batch, settlement.members, strict=True):
-                waiting.member = member
+            for at, member in enumerate(settlement.members):
+                in_batch[at].member = member
+                if at in settlement.moved:
+                    self._answer(in_batch[at], Moved(), mine)
             known.update(settlement.found)
             misfits |= settlement.misfits
             if settlement.contended:
@@ -295,7 +304,7 @@ class Committer(DataLoader[Member, Outcome]):
             waiting.future.set_result(outcome)
 
     def _forget(self, waiting: _Waiting) -> None:
-        for entry_id in [plan.entry.id for plan in waiting.member.plans]:
+        for entry_id in waiting.member.entry_ids():
             if self._pending.get(entry_id) is waiting.future:
                 del self._pending[entry_id]
         for _, entry in waiting.member.replays:

@@ -26,8 +26,17 @@ from shared.limits import (
     TAG_KEY_CHARS_MAX,
     TAG_VALUE_CHARS_MAX,
     TAGS_PER_LINE_MAX,
+    UPDATE_LABELS_MAX,
 )
-from write_service.commands import AddLedgerEntry, LedgerMatch, RuntimeCondition, RuntimeLine
+from write_service.commands import (
+    AddLedgerEntry,
+    EntryMatch,
+    LedgerMatch,
+    LineUpdate,
+    RuntimeCondition,
+    RuntimeLine,
+    UpdateLedgerEntry,
+)
 
 _SHOWN_CHARS_MAX = 60
 
@@ -106,6 +115,29 @@ class LedgerEntryInput(Input):
     tags: list[TagInput] = Field(default_factory=list)
     type: str | None = None
     typeVersion: int | None = None  # noqa: N815
+
+
+class LedgerEntryMatchInput(Input):
+    id: str | None = None
+    ik: str | None = None
+    ledger: LedgerMatchInput | None = None
+
+
+class LedgerLineMatchInput(Input):
+    id: str
+
+
+class UpdateLedgerLineInput(Input):
+    ledgerLine: LedgerLineMatchInput  # noqa: N815
+    tags: list[TagInput] = Field(default_factory=list)
+    tagsToRemove: list[TagInput] = Field(default_factory=list)  # noqa: N815
+
+
+class UpdateLedgerEntryInput(Input):
+    groups: list[TagInput] = Field(default_factory=list)
+    ledgerLines: list[UpdateLedgerLineInput] = Field(default_factory=list)  # noqa: N815
+    tags: list[TagInput] = Field(default_factory=list)
+    tagsToRemove: list[TagInput] = Field(default_factory=list)  # noqa: N815
 
 
 def refuse(code: str, **values: object) -> RejectionError:
@@ -262,3 +294,41 @@ def add_ledger_entry(
             ]
         ),
     )
+
+
+def entry_match(where: str, entry: LedgerEntryMatchInput) -> EntryMatch:
+    """Refuses a match that names nothing, or an ik without its Ledger."""
+    if entry.id is None and (entry.ik is None or entry.ledger is None):
+        raise refuse("invalid_match", where=where, rule="a Ledger Entry, by id or by ik and ledger")
+    return EntryMatch(entry.id, entry.ik, ledger_match(f"{where}.ledger", entry.ledger))
+
+
+def update_ledger_entry(
+    workspace_id: str, match: LedgerEntryMatchInput, update: UpdateLedgerEntryInput
+) -> UpdateLedgerEntry:
+    """The command of one `updateLedgerEntry`."""
+    check_count("update.ledgerLines", len(update.ledgerLines), LINES_PER_ENTRY_MAX)
+    lines = []
+    for place, line in enumerate(update.ledgerLines):
+        where = f"update.ledgerLines[{place}]"
+        lines.append(
+            LineUpdate(
+                line.ledgerLine.id,
+                _labels(f"{where}.tags", line.tags),
+                _labels(f"{where}.tagsToRemove", line.tagsToRemove),
+            )
+        )
+    check_count("update.groups", len(update.groups), UPDATE_LABELS_MAX)
+    return UpdateLedgerEntry(
+        workspace_id=workspace_id,
+        entry=entry_match("ledgerEntry", match),
+        tags=_labels("update.tags", update.tags),
+        tags_to_remove=_labels("update.tagsToRemove", update.tagsToRemove),
+        groups=groups("update.groups", update.groups),
+        lines=tuple(lines),
+    )
+
+
+def _labels(where: str, inputs: list[TagInput]) -> tuple[Tag, ...]:
+    check_count(where, len(inputs), UPDATE_LABELS_MAX)
+    return tags(where, inputs)

@@ -60,6 +60,8 @@ from write_service.posting import WriteServices
 LOG = EventLog("write")
 MIGRATION_FAILED = "migration_failed"
 _DONE = ("completed", "skipped")
+# What an item that is written wrong, or a mistake of ours, can raise.
+BROKEN = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,9 @@ async def migrate_page(
                 return await migrate_ledger(services, migration, listed)
             except TwofoldError as error:
                 return error  # an engine's failure must not end the page's other ledgers
+            except BROKEN as error:  # its head or its record can't be read
+                LOG.error(MIGRATION_FAILED, ledger=str(listed["sk"]), error=error)
+                return False
 
     ends = await asyncio.gather(*[move(item) for item in page.items])
     for end in ends:
@@ -137,7 +142,7 @@ async def migrate_ledger(services: WriteServices, migration: SchemaMigration, li
             continue
         try:
             moved = await _move(services, ledger, started)
-        except (AssertionError, LookupError, TypeError, ValueError, RejectionError) as error:
+        except (*BROKEN, RejectionError) as error:
             await _fail(services, started, error)
             return False
         if moved:

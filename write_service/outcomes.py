@@ -4,7 +4,8 @@ DynamoDB cancels a batch as a whole and says of each write whether it was to bla
 that:
 
     the batch's own mark stands on an entry   an earlier sending was committed, its answer was lost
-    an entry stands with another mark         that plan is a replay
+    an entry stands with another mark         that plan is a replay, unless it was reversed
+    a chain or a revision is another one      the member moved: it has to be planned again
     a balance's guard failed                  the balance is known now
     another transaction held an item          contended: all go again, after a pause
 
@@ -21,7 +22,7 @@ from shared.ledger.amounts import INT96_MAX, INT96_MIN
 from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.rejections import Rejection, reject
-from shared.store.items import entry_attempt, entry_from_item, strong_balance
+from shared.store.items import entry_from_item, has_mark, strong_balance
 from shared.store.table import Cancelled, Cause, Transacted
 from write_service.packing import CommitBatch
 from write_service.plans import (
@@ -43,6 +44,7 @@ class Settlement:
     found: Mapping[BalanceKey, int]
     misfits: frozenset[str]  # accounts that stand with another currency
     contended: bool = False
+    moved: frozenset[int] = frozenset()  # members, by place, whose entries have changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def settle(batch: CommitBatch, answer: Transacted | Cancelled) -> Settlement:
     standing: list[dict[int, LedgerEntry]] = [{} for _ in batch.members]
     found: dict[BalanceKey, int] = {}
     misfits: set[str] = set()
+    moved: set[int] = set()
     contended = False
     for place, reason in enumerate(answer.reasons):
         if reason.cause is Cause.NONE:
@@ -73,17 +76,31 @@ def settle(batch: CommitBatch, answer: Transacted | Cancelled) -> Settlement:
         if reason.cause is not Cause.GUARD:
             contended = True
         elif place in batch.entries:
-            assert reason.old is not None
-            if entry_attempt(reason.old) == batch.token:
-                return Settlement(True, batch.members, {}, frozenset())
             at, plan_at = batch.entries[place]
-            standing[at][plan_at] = entry_from_item(reason.old)
+            if reason.old is None:  # what was to be replaced is gone
+                moved.add(at)
+                continue
+            if has_mark(reason.old, batch.token):
+                return Settlement(True, batch.members, {}, frozenset())
+            entry = entry_from_item(reason.old)
+            if is_replay(batch.members[at].plans[plan_at], entry):
+                standing[at][plan_at] = entry
+            else:
+                moved.add(at)
+        elif place in batch.chains:
+            moved.add(batch.chains[place])
         elif place in batch.accounts:
             misfits.add(batch.accounts[place])
         else:
             found[batch.balances[place]] = strong_balance(reason.old)
     members = tuple([with_replays(each, standing[at]) for at, each in enumerate(batch.members)])
-    return Settlement(False, members, found, frozenset(misfits), contended)
+    return Settlement(False, members, found, frozenset(misfits), contended, frozenset(moved))
+
+
+def is_replay(plan: EntryPlan, standing: LedgerEntry) -> bool:
+    """Whether `standing`, found in the place of the plan's entry, is what its ik replays. Once it
+    was reversed the ik's newest entry has to be looked up."""
+    return plan.is_first and not standing.is_reversed
 
 
 def committed(member: Member) -> Committed:

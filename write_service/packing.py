@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.amounts import INT96_MAX, INT96_MIN
 from shared.ledger.balances import BalanceKey
+from shared.ledger.entries import LedgerEntry
 from shared.limits import COMMIT_BATCH_BYTES_MAX, TRANSACT_ITEMS_MAX
 from shared.store import keys
-from shared.store.items import account_attributes, strong_adds
+from shared.store.items import account_attributes, marked, strong_adds
 from shared.store.table import (
     Absent,
     Guard,
+    Is,
     IsOrAbsent,
     Item,
     Key,
@@ -31,7 +33,7 @@ from shared.store.table import (
     Within,
     Write,
 )
-from write_service.plans import EntryPlan, Member
+from write_service.plans import ChainStep, EntryPlan, Member
 
 _ABSENT = (Absent(),)
 UPDATE_BYTES = 300  # what an update or a check counts for: key, numbers and expressions
@@ -49,12 +51,13 @@ class _Running:
 
 @dataclass(frozen=True, slots=True)
 class CommitBatch:
-    """One TransactWriteItems; `entries`, `accounts` and `balances` tell writes by place."""
+    """One TransactWriteItems; `entries` to `balances` tell writes by place."""
 
     token: str
     members: tuple[Member, ...]
     writes: tuple[Write, ...]
     entries: Mapping[int, tuple[int, int]]  # write -> (member, plan)
+    chains: Mapping[int, int]  # write to the rest of an ik's chain -> member
     accounts: Mapping[int, str]  # write -> account id
     balances: Mapping[int, BalanceKey]  # write -> strong balance
 
@@ -69,7 +72,7 @@ class Packing:
     accounts: dict[str, LedgerAccount]
     running: dict[BalanceKey, _Running]
     entries: int
-    listed: int
+    listed: int  # items of strong lists and of the rest of chains
     bytes: int
 
     def admits(self, member: Member) -> bool:
@@ -80,6 +83,8 @@ class Packing:
         for plan in member.plans:
             size += plan.item_bytes + UPDATE_BYTES * len(plan.listed)
             listed += len(plan.listed)
+            if plan.chain is not None:
+                listed += len(plan.chain.entry_ids())
             for account in plan.accounts:
                 if account.id not in self.accounts and not self.is_known(account.id):
                     new_accounts[account.id] = account
@@ -179,14 +184,22 @@ def pack_batch(
 def _batch(packing: Packing, token: str) -> CommitBatch:
     writes: list[Write] = []
     entries: dict[int, tuple[int, int]] = {}
+    chains: dict[int, int] = {}
     accounts: dict[int, str] = {}
     balances: dict[int, BalanceKey] = {}
     for member_at, member in enumerate(packing.members):
         for plan_at, plan in enumerate(member.plans):
             entries[len(writes)] = (member_at, plan_at)
-            item = plan.item.copy()
-            item["a"] = token
-            writes.append(Put(TableName.LEDGER, item, _ABSENT))
+            if plan.replaces is None:
+                item = plan.item.copy()
+                item["a"] = token
+                writes.append(Put(TableName.LEDGER, item, _ABSENT))
+            else:
+                writes.append(_replacing(plan.replaces, plan.item, token))
+            if plan.chain is not None:
+                for write in _chain_writes(plan.chain, token):
+                    chains[len(writes)] = member_at
+                    writes.append(write)
             for listed in plan.listed:
                 writes.append(Put(TableName.BALANCES, listed))
     for account in packing.accounts.values():
@@ -197,7 +210,29 @@ def _batch(packing: Packing, token: str) -> CommitBatch:
         guards = (Within("v", running.low, running.high),)
         writes.append(balance_write(key, running.sum, guards, running.child))
     assert len(writes) <= TRANSACT_ITEMS_MAX
-    return CommitBatch(token, tuple(packing.members), tuple(writes), entries, accounts, balances)
+    return CommitBatch(
+        token, tuple(packing.members), tuple(writes), entries, chains, accounts, balances
+    )
+
+
+def _replacing(old: LedgerEntry, item: Item, token: str) -> Put:
+    """Puts an entry's next revision where `old` stands. The mark of this batch joins the others:
+    a lost answer can still be told after further revisions."""
+    return Put(TableName.LEDGER, marked(item, token), (Is("r", old.revision),))
+
+
+def _chain_writes(step: ChainStep, token: str) -> list[Write]:
+    """The reversed entry's next revision and the chain's head; they may be one item."""
+    writes: list[Write] = []
+    reversed_ = step.reversed
+    if reversed_ is not None:
+        item = reversed_.item
+        if reversed_.entry.id == step.first_id:
+            return [_replacing(reversed_.old, {**item, "h": step.head}, token)]
+        writes.append(_replacing(reversed_.old, item, token))
+    guards = (Is("h", step.head_before),)
+    writes.append(Update(keys.entry(step.first_id), set={"h": step.head}, guards=guards))
+    return writes
 
 
 def balance_item_key(key: BalanceKey) -> Key:
@@ -232,12 +267,14 @@ def account_write(account: LedgerAccount) -> Update:
 
 
 def items_needed(plans: Sequence[EntryPlan]) -> int:
-    """The most items that an atomic member writes: entries, lists, accounts, balances."""
+    """The most items that an atomic member writes: entries, chains, lists, accounts, balances."""
     balances: set[BalanceKey] = set()
     accounts: set[str] = set()
     count = 0
     for plan in plans:
         count += 1 + len(plan.listed)
+        if plan.chain is not None:
+            count += len(plan.chain.entry_ids())
         balances.update(delta.key for delta in plan.deltas)
         accounts.update(account.id for account in plan.accounts)
     return count + len(balances) + len(accounts)

@@ -34,16 +34,71 @@ class PlannedDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Replacement:
+    """A standing entry's next revision, written in the place of `old` if that still stands."""
+
+    old: LedgerEntry
+    entry: LedgerEntry
+    item: Item  # of `entry`, without the mark of the batch that writes it
+
+
+@dataclass(frozen=True, slots=True)
+class ChainStep:
+    """What is written to the rest of the ik's reversal chain beside a new entry: its head, which
+    stands on the entry at position 1, and the entry that the new one reverses."""
+
+    first_id: str
+    head_before: int
+    head: int
+    reversed: Replacement | None = None
+
+    def entry_ids(self) -> list[str]:
+        """Ids of the entries whose items are written; none of them is the new one."""
+        ids = [self.first_id]
+        if self.reversed is not None and self.reversed.entry.id != self.first_id:
+            ids.append(self.reversed.entry.id)
+        return ids
+
+
+@dataclass(frozen=True, slots=True)
+class ChainPlace:
+    """Where in its ik's chain a new entry goes. `head_before` is the head that it moves on; None
+    when there is none yet, or when another plan of the member moves it."""
+
+    position: int = 1
+    head_before: int | None = None
+
+    def step(self, first_id: str) -> ChainStep | None:
+        """What the new entry writes to the rest of the chain."""
+        if self.head_before is None:
+            return None
+        return ChainStep(first_id, self.head_before, self.position)
+
+
+FIRST = ChainPlace()
+
+
+@dataclass(frozen=True, slots=True)
 class EntryPlan:
-    """One entry and everything that is written with it if nothing moved meanwhile."""
+    """One entry and everything that is written with it if nothing moved meanwhile.
+
+    A new entry is put where none stands; with `replaces`, `entry` is the next revision of that one.
+    """
 
     entry: LedgerEntry
     item: Item  # the entry's item, without the attempt's mark
-    item_bytes: int
+    item_bytes: int  # with the items of `chain`
     deltas: tuple[PlannedDelta, ...]  # no key twice
     conditions: tuple[PlannedCondition, ...]
     accounts: tuple[LedgerAccount, ...]  # template instances that have to exist
     listed: tuple[Item, ...]  # strong lists' items, table `balances`
+    replaces: LedgerEntry | None = None
+    chain: ChainStep | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it opens its ik's chain: a standing entry then makes it a replay."""
+        return self.replaces is None and self.entry.position == 1
 
     def custom_currencies(self) -> list[str]:
         """Keys of the custom currencies that it names: they have to exist."""
@@ -65,6 +120,14 @@ class Member:
     def keys(self) -> set[BalanceKey]:
         """Strong balances that the member moves or asks about."""
         return {delta.key for plan in self.plans for delta in plan.deltas}
+
+    def entry_ids(self) -> list[str]:
+        """Ids of the entries whose items the plans write."""
+        ids = [plan.entry.id for plan in self.plans]
+        for plan in self.plans:
+            if plan.chain is not None:
+                ids += plan.chain.entry_ids()
+        return ids
 
 
 def condition_range(bounds: Bounds) -> tuple[int, int]:
@@ -101,4 +164,9 @@ class Unknown:
     """No answer came after all sendings; the ik tells on the next try."""
 
 
-Outcome = Committed | Rejected | Conflicted | Unknown
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Nothing was written: an entry that a plan was made on has changed since. Read it again."""
+
+
+Outcome = Committed | Rejected | Conflicted | Unknown | Moved

@@ -1,22 +1,22 @@
 """Posting: command -> prefetch -> plan -> commit; one atomic batch is one member."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.clock import Clock
 from shared.errors import RejectionError
-from shared.ledger import identifiers
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.rejections import Rejection, reject
-from shared.limits import COMMIT_BATCH_BYTES_MAX, TRANSACT_ITEMS_MAX
+from shared.limits import CHAIN_LOOKS_MAX, COMMIT_BATCH_BYTES_MAX, TRANSACT_ITEMS_MAX
 from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.items import entry_from_item, strong_balance
 from shared.store.table import Table
+from write_service.chains import chain_end
 from write_service.commands import AddLedgerEntry
 from write_service.committer import Committer
-from write_service.outcomes import committed, judge, with_replays
+from write_service.outcomes import committed, is_replay, judge, with_replays
 from write_service.packing import (
     UPDATE_BYTES,
     balance_item_key,
@@ -24,7 +24,17 @@ from write_service.packing import (
     items_needed,
 )
 from write_service.planning.entries import plan_entry
-from write_service.plans import Committed, EntryPlan, Member, Outcome, Rejected
+from write_service.plans import (
+    FIRST,
+    ChainPlace,
+    Committed,
+    Conflicted,
+    EntryPlan,
+    Member,
+    Moved,
+    Outcome,
+    Rejected,
+)
 from write_service.prefetch import Prefetcher
 
 
@@ -43,14 +53,16 @@ class WriteServices:
     )  # wakes this process's worker
 
 
-async def plan(services: WriteServices, command: AddLedgerEntry) -> EntryPlan | Rejection:
+async def plan(
+    services: WriteServices, command: AddLedgerEntry, place: ChainPlace = FIRST
+) -> EntryPlan | Rejection:
     """The plan of one entry, after the reads that it needs (none when warm)."""
     prefetcher = services.prefetcher
     try:
         ledger = await prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
         view = await prefetcher.view(ledger)
         await prefetcher.learn(command, view)
-        planned = plan_entry(command, view, services.clock.now_ms())
+        planned = plan_entry(command, view, services.clock.now_ms(), place)
         if isinstance(planned, EntryPlan):
             custom = planned.custom_currencies()
             if custom:
@@ -61,18 +73,37 @@ async def plan(services: WriteServices, command: AddLedgerEntry) -> EntryPlan | 
 
 
 async def post_entry(services: WriteServices, command: AddLedgerEntry) -> Outcome:
-    """Posts one entry: an answer comes only after DynamoDB has it."""
-    planned = await plan(services, command)
-    if isinstance(planned, EntryPlan):
-        member = Member((planned,))
-        too_large = _too_large(member.plans)
-        if too_large is None:
-            return await _commit(services, member)
-        planned = too_large
-    standing = await _standing(services, command)
-    if standing is not None:
-        return Committed(((standing, True),))
-    return Rejected(((0, planned),))
+    """Posts one entry: an answer comes only after DynamoDB has it.
+
+    It is put where no entry of its ik stands. Only when that one turns out to be reversed is the
+    ik's chain read, and gone on with.
+    """
+    place = FIRST
+    for _ in range(CHAIN_LOOKS_MAX):
+        planned = await plan(services, command, place)
+        refused: Rejection | None
+        if isinstance(planned, EntryPlan):
+            member = Member((planned,))
+            refused = transaction_too_large(member.plans)
+            if refused is None:
+                outcome = await commit_member(services, member)
+                if not isinstance(outcome, Moved):
+                    return outcome
+        else:
+            refused = planned
+        end = await _end_of(services, command)
+        if end is not None and not end.is_reversal:
+            return Committed(((end, True),))
+        if refused is not None:
+            return Rejected(((0, refused),))
+        place = FIRST if end is None else place_after(end)
+    return Conflicted()
+
+
+def place_after(end: LedgerEntry) -> ChainPlace:
+    """The place behind the reversing entry that ends a chain."""
+    assert end.is_reversal
+    return ChainPlace(end.position + 1, end.position)
 
 
 async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) -> Outcome:
@@ -80,12 +111,32 @@ async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) ->
 
     Entries that stand already are replays and don't count for or against the rest.
     """
+    ends: dict[int, LedgerEntry] = {}  # of the chains that were read, by place
+    for _ in range(CHAIN_LOOKS_MAX):
+        outcome = await _post_batch(services, commands, ends)
+        if not isinstance(outcome, Moved):
+            return outcome
+        for place, command in enumerate(commands):
+            end = await _end_of(services, command)
+            if end is not None:
+                ends[place] = end
+    return Conflicted()
+
+
+async def _post_batch(
+    services: WriteServices, commands: list[AddLedgerEntry], ends: Mapping[int, LedgerEntry]
+) -> Outcome:
     plans: list[EntryPlan] = []
     replays: list[tuple[int, LedgerEntry]] = []
     rejections: list[tuple[int, Rejection]] = []
     seen: set[str] = set()
+    await services.prefetcher.learn_all(commands)
     for place, command in enumerate(commands):
-        planned = await plan(services, command)
+        end = ends.get(place)
+        if end is not None and not end.is_reversal:
+            replays.append((place, end))
+            continue
+        planned = await plan(services, command, FIRST if end is None else place_after(end))
         if isinstance(planned, EntryPlan):
             if planned.entry.id in seen:
                 duplicate = reject("ledger_entry_batch_duplicate_ik", ik=command.ik)
@@ -93,8 +144,8 @@ async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) ->
             seen.add(planned.entry.id)
             plans.append(planned)
             continue
-        standing = await _standing(services, command)
-        if standing is None:
+        standing = await _end_of(services, command)
+        if standing is None or standing.is_reversal:
             rejections.append((place, planned))
         else:
             replays.append((place, standing))
@@ -102,14 +153,13 @@ async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) ->
         return Rejected(tuple(rejections))
     if not plans:
         return Committed(tuple([(entry, True) for _, entry in replays]))
-    too_large = _too_large(plans)
+    too_large = transaction_too_large(plans)
     if too_large is not None:
         return Rejected(((0, too_large),))
-    member = Member(tuple(plans), tuple(replays))
-    return await _commit(services, member)
+    return await commit_member(services, Member(tuple(plans), tuple(replays)))
 
 
-async def _commit(services: WriteServices, member: Member) -> Outcome:
+async def commit_member(services: WriteServices, member: Member) -> Outcome:
     """Commits the member; one that no balances could satisfy is judged at once, not queued."""
     if not member.plans:
         return committed(member)
@@ -123,15 +173,17 @@ async def _commit(services: WriteServices, member: Member) -> Outcome:
     standing = {
         place: entry_from_item(item) for place, item in enumerate(items[:count]) if item is not None
     }
+    if not all(is_replay(member.plans[place], entry) for place, entry in standing.items()):
+        return Moved()
     if standing:
-        return await _commit(services, with_replays(member, standing))
+        return await commit_member(services, with_replays(member, standing))
     found = dict(zip(asked, map(strong_balance, items[count:]), strict=True))
     outcome = judge([member], found, set()).outcomes[0]
     assert isinstance(outcome, Rejected), "a contradiction fails on every balance"
     return outcome
 
 
-def _too_large(plans: Sequence[EntryPlan]) -> Rejection | None:
+def transaction_too_large(plans: Sequence[EntryPlan]) -> Rejection | None:
     """What can't be one transaction is refused before it is queued."""
     count = items_needed(plans)
     size = sum(plan.item_bytes for plan in plans)
@@ -142,14 +194,14 @@ def _too_large(plans: Sequence[EntryPlan]) -> Rejection | None:
     return None
 
 
-async def _standing(services: WriteServices, command: AddLedgerEntry) -> LedgerEntry | None:
-    """The entry posted with this ik before: a replay is answered whatever the body says."""
+async def _end_of(services: WriteServices, command: AddLedgerEntry) -> LedgerEntry | None:
+    """The newest entry of the command's ik: what it replays, whatever the body says, unless that
+    is a reversal."""
     try:
         ledger = await services.prefetcher.ledger(
             command.workspace_id, command.ledger, "entry.ledger"
         )
     except RejectionError:
         return None
-    key = keys.entry(identifiers.entry_id(ledger.id, command.ik, 1))
-    item = await services.table.get(key, consistent=True)
-    return None if item is None else entry_from_item(item)
+    end = await chain_end(services.table, ledger.id, command.ik)
+    return None if end is None else end.entry

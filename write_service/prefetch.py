@@ -87,25 +87,6 @@ class Prefetcher:
                 if item is not None:
                     self._catalog.learn_account(account_from_item(item))
 
-    async def learn_paths(self, view: LedgerView, paths: Iterable[str]) -> None:
-        """Reads what planning on `paths` needs of accounts: where no Schema says it, each account
-        on the way; where one does, an account whose currency it leaves open. One BatchGetItem,
-        none for what is known here.
-        """
-        wanted: list[str] = []
-        is_schemaless = view.ledger.schema_key is None
-        for path in paths:
-            account = view.resolve(path)
-            if isinstance(account, str):
-                if is_schemaless and text_problem(path, ACCOUNT_PATH_CHARS_MAX) is None:
-                    wanted += [each for each, _ in step_ids(view.ledger.id, path)]
-            else:
-                currency = account.node.currency
-                if currency is not None and currency.constant is None:
-                    wanted.append(account.id)
-        if wanted:
-            await self.learn_accounts(wanted)
-
     async def path_of(self, ledger: Ledger, account_id: str) -> str:
         """The path of an account named by id. Raises RejectionError when there is none."""
         account = None
@@ -139,12 +120,55 @@ class Prefetcher:
                 custom_id = each[len(CUSTOM_PREFIX) :]
                 raise RejectionError(reject("custom_currency_not_found", id=custom_id))
 
+    async def learn_standing(self, paths: Iterable[str], view: LedgerView) -> None:
+        """Reads what a standing entry's accounts are: one BatchGetItem, none when known here."""
+        wanted = _accounts_at(paths, view)
+        if wanted:
+            await self.learn_accounts(wanted)
+
     async def learn(self, command: AddLedgerEntry, view: LedgerView) -> None:
-        """Reads what the lines and conditions given at runtime need of their accounts: they bring
-        no parameters along that would tell an instance's currency.
+        """Reads what the lines and conditions given at runtime need of their accounts: one
+        BatchGetItem, none for what is known here.
         """
-        if not command.lines and not command.conditions:
-            return
-        paths = {line.account_path: None for line in command.lines or ()}
-        paths |= {condition.account_path: None for condition in command.conditions}
-        await self.learn_paths(view, paths)
+        if command.lines or command.conditions:
+            wanted = _accounts_needed(command, view)
+            if wanted:
+                await self.learn_accounts(wanted)
+
+    async def learn_all(self, commands: Iterable[AddLedgerEntry]) -> None:
+        """`learn` for entries that go together: one BatchGetItem for all of them."""
+        wanted: list[str] = []
+        for command in commands:
+            if command.lines or command.conditions:
+                try:
+                    ledger = await self.ledger(command.workspace_id, command.ledger, "entry.ledger")
+                except RejectionError:
+                    continue  # told when it is planned
+                wanted += _accounts_needed(command, await self.view(ledger))
+        if wanted:
+            await self.learn_accounts(wanted)
+
+
+def _accounts_needed(command: AddLedgerEntry, view: LedgerView) -> list[str]:
+    """Ids of the accounts that have to be known before the entry is planned."""
+    paths = {line.account_path: None for line in command.lines or ()}
+    paths |= {condition.account_path: None for condition in command.conditions}
+    return _accounts_at(paths, view)
+
+
+def _accounts_at(paths: Iterable[str], view: LedgerView) -> list[str]:
+    """Without a Schema each account on the way of a path; with one those whose currency it leaves
+    open, because what is given at runtime brings no parameters along that would tell it.
+    """
+    wanted: list[str] = []
+    is_schemaless = view.ledger.schema_key is None
+    for path in paths:
+        account = view.resolve(path)
+        if isinstance(account, str):
+            if is_schemaless and text_problem(path, ACCOUNT_PATH_CHARS_MAX) is None:
+                wanted += [each for each, _ in step_ids(view.ledger.id, path)]
+        else:
+            currency = account.node.currency
+            if currency is not None and currency.constant is None:
+                wanted.append(account.id)
+    return wanted

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from shared.errors import StoreError
 from shared.observe import Metrics
-from write_service.plans import Committed, Conflicted, Outcome, Rejected, Unknown
+from write_service.plans import Committed, Conflicted, Moved, Outcome, Rejected, Unknown
 
 
 class MeteredCommits:
@@ -26,6 +26,7 @@ class MeteredCommits:
             Rejected: outcomes("rejected").inc,
             Conflicted: outcomes("conflicted").inc,
             Unknown: outcomes("unknown").inc,
+            Moved: outcomes("moved").inc,
         }
 
     def batch_committed(self, members: int, items: int, ms: float) -> None:

@@ -39,7 +39,7 @@ from shared.store.table import (
     Write,
     Written,
 )
-from write_service.migrations import SchemaMigration, migrate_page
+from write_service.migrations import BROKEN, SchemaMigration, migrate_page
 from write_service.posting import WriteServices
 
 LOG = EventLog("write")
@@ -97,7 +97,7 @@ class Worker:
             arrived.clear()
             try:
                 await self.look()
-            except (StoreError, Overloaded) as error:
+            except (StoreError, Overloaded, *BROKEN) as error:
                 LOG.warning(WORK_FAILED, error=error)
             try:
                 async with asyncio.timeout(WORK_POLL_MS / 1_000):
@@ -118,6 +118,7 @@ class Worker:
 
     def kill(self) -> None:
         """Ends all work between two statements, as the death of the process would."""
+        self._stop.set()  # a wait that has just ended swallows the cancelling of `run`
         for task in self._tasks.values():
             task.cancel()
 
@@ -191,7 +192,7 @@ class Worker:
                 await self._migrate(lease)
             else:
                 await self._sweep(lease)
-        except (StoreError, Overloaded) as error:
+        except (StoreError, Overloaded, *BROKEN) as error:
             # The item stands still from now on: whoever notices goes on from its last page.
             LOG.warning(WORK_FAILED, work=lease.key.sk, error=error)
 

@@ -165,7 +165,7 @@ async def show_trial(context: Context) -> None:
         asked = {"ledgerIk": arguments.ledger, "balanceAtEndOf": at, "accountsFilter": None}
         for attempt in range(TRIAL_BALANCE_ATTEMPTS_MAX):
             if attempt:
-                await context.world.sleep(TRIAL_BALANCE_PAUSE_MS / 1000)
+                await context.world.pause(TRIAL_BALANCE_PAUSE_MS)
             accounts = await read_accounts(api, documents.TRIAL_BALANCE, asked, "ownBalances")
             proofs = prove(accounts)
             if all(proof.holds for proof in proofs):

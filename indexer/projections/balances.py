@@ -1,4 +1,5 @@
-"""PURE: changes -> what they add to the balance histories and to the balances of groups.
+"""PURE: changes -> what they add to the balance histories, to the balances of groups and to the
+counts of entries.
 
 An entry's lines count once for the histories, when it is inserted. They never change afterwards: an
 update of tags moves nothing, and a reversal is an entry of its own with the opposite lines. Entries
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from indexer.records import Change, StreamChange
 from shared.ledger.balances import GroupKey, group_sums, history_deltas
 from shared.ledger.entries import Group, LedgerEntry
+from shared.ledger.entry_counts import count_adds, count_deltas
 from shared.ledger.history import head_adds, sum_adds
 from shared.ledger.identifiers import account_id
 from shared.store import keys
@@ -47,8 +49,8 @@ def whole(entry: LedgerEntry) -> Counted:
 
 
 def project_rollups(found: Iterable[Counted], utc_offsets: Mapping[str, int]) -> list[Update]:
-    """One update for each history and group's balance that the lines touch, in the order of their
-    keys.
+    """One update for each history and group's balance that the lines touch, and for each count of
+    the entries' types, in the order of their keys.
 
     `utc_offsets` holds the minutes of every entry's ledger, by its id. The sums of all entries go
     into one update, so an account that many of them touch costs no more than one that a single
@@ -72,6 +74,8 @@ def project_rollups(found: Iterable[Counted], utc_offsets: Mapping[str, int]) ->
             updates.append(Update(keys.history_head(account, currency), add=head_adds(delta)))
         if grouped:
             updates += _group_updates(ledger_id, grouped, ids)
+        for of_type, count in count_deltas(entries).items():
+            updates.append(Update(keys.entry_count(*of_type), add=count_adds(count)))
     updates.sort(key=lambda update: update.key)
     return updates
 

@@ -6,6 +6,11 @@ from read_service import lists
 from read_service.groups import EntryGroup, ledger_groups
 from read_service.lookups import Match, SchemaChoice, find_ledger
 from read_service.migrations import ledger_migrations
+from read_service.types.data_migrations import (
+    account_data_migrations,
+    entry_data_migrations,
+    entry_stats,
+)
 from read_service.types.fields import Fields, Info
 from shared.ledger.ledgers import Ledger
 
@@ -69,8 +74,11 @@ FIELDS: Fields = {
     "Ledger": {
         "balanceUTCOffset": _balance_utc_offset,
         "dashboardUrl": _dashboard_url,
+        "entryStats": entry_stats,
+        "ledgerAccountDataMigrations": account_data_migrations,
         "ledgerAccounts": _ledger_accounts,
         "ledgerEntries": _ledger_entries,
+        "ledgerEntryDataMigrations": entry_data_migrations,
         "ledgerEntryGroup": _ledger_entry_group,
         "ledgerEntryGroups": _ledger_entry_groups,
         "lines": _lines,

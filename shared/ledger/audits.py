@@ -14,6 +14,7 @@ from shared.ledger.accounts import EQUATION_SIGN
 from shared.ledger.amounts import in_int96
 from shared.ledger.clearing import PostedWindow
 from shared.ledger.entries import Group, LedgerEntry
+from shared.ledger.entry_counts import CountKey, EntryCount
 from shared.ledger.history import (
     Attributes,
     Sums,
@@ -96,6 +97,16 @@ class ChainLink(NamedTuple):
     head: int | None  # the chain's newest position, as the entry at position 1 has it
     reverses: str | None
     reversed_by: str | None
+    reversed_at_ms: int | None
+    created_ms: int
+    posted_ms: int
+    lines: tuple[tuple[str, str, int], ...]  # path, currency, amount
+
+    def is_undone_by(self, other: "ChainLink") -> bool:
+        """Whether `other` is this entry's exact opposite, at the same moment of the books."""
+        opposite = tuple([(path, currency, -amount) for path, currency, amount in self.lines])
+        moments = (self.posted_ms, self.reversed_at_ms)
+        return (opposite, *moments) == (other.lines, other.posted_ms, other.created_ms)
 
 
 class Chains:
@@ -109,10 +120,23 @@ class Chains:
         if entry.position == 1 and head == 1 and not entry.hidden:
             return
         links = self._chains.setdefault((entry.ledger_id, entry.ik), {})
-        links[entry.position] = ChainLink(entry.id, head, entry.reverses, entry.reversed_by)
+        links[entry.position] = ChainLink(
+            entry.id,
+            head,
+            entry.reverses,
+            entry.reversed_by,
+            entry.reversed_at_ms,
+            entry.created_ms,
+            entry.posted_ms,
+            tuple([(line.account_path, line.currency, line.amount) for line in entry.lines]),
+        )
 
     def audit(self) -> list[Finding]:
-        """I2 positions run from 1 to the head, and who reverses says so on both sides."""
+        """I2 positions run from 1 to the head, and who reverses says so on both sides.
+
+        Every entry but the newest is reversed by the next one, which undoes it exactly, or is that
+        one.
+        """
         findings = []
         for (ledger_id, ik), links in self._chains.items():
             subject = f"ik {ik} of ledger {ledger_id}"
@@ -121,6 +145,7 @@ class Chains:
             if head is None or sorted(links) != list(range(1, head + 1)):
                 detail = f"the chain's head is {head}, its positions are {sorted(links)}"
                 findings.append(Finding("I2", subject, detail))
+            findings += _audit_order(subject, links)
             by_id = {link.id: link for link in links.values()}
             for link in links.values():
                 for other, back in (
@@ -133,6 +158,18 @@ class Chains:
                         detail = f"{link.id} names {other}, which does not name it back"
                         findings.append(Finding("I2", subject, detail))
         return findings
+
+
+def _audit_order(subject: str, links: Mapping[int, ChainLink]) -> list[Finding]:
+    findings = []
+    for position, link in links.items():
+        following = links.get(position + 1)
+        if following is None or link.reverses is not None:
+            continue
+        if link.reversed_by != following.id or not link.is_undone_by(following):
+            detail = f"{following.id} at position {position + 1} does not undo {link.id}"
+            findings.append(Finding("I2", subject, detail))
+    return findings
 
 
 # --- Balances -------------------------------------------------------------------------------------
@@ -194,14 +231,20 @@ class Tally:
         self._of_parts = of_parts
         self.balances: dict[tuple[str, str], Expected] = {}
         self.groups: dict[tuple[str, str, str], ExpectedGroup] = {}
+        self.counts: dict[CountKey, EntryCount] = {}
         self._ids: dict[tuple[str, str], str] = {}
 
     def is_mine(self, account: str) -> bool:
-        """Whether the account belongs to this part."""
+        """Whether the account, or the ledger whose entries are counted, belongs to this part."""
         return self._of_parts == 1 or int(account[:8], 16) % self._of_parts == self._part
 
     def add(self, entry: LedgerEntry, utc_offset_minutes: int, times: int = 1) -> None:
-        """Counts the lines of `entry`; `times` = -1 takes them back."""
+        """Counts `entry` and its lines; `times` = -1 takes them back."""
+        if entry.type is not None and self.is_mine(entry.ledger_id):
+            key = CountKey(entry.ledger_id, entry.type, entry.type_version or 1)
+            posted, reversing = self.counts.get(key, EntryCount(0, 0))
+            more = (0, times) if entry.reverses else (times, 0)
+            self.counts[key] = EntryCount(posted + more[0], reversing + more[1])
         bucket = local_bucket(entry.posted_ms, utc_offset_minutes)
         at = (bucket.month, bucket.hour)
         for line in entry.lines:
@@ -332,6 +375,19 @@ def audit_group(
     if item is not None and expected is not None and item.get("p") != expected.path:
         return [Finding("I4/I5", subject, f"stands under the path {item.get('p')!r}")]
     return []
+
+
+def audit_count(
+    key: CountKey, expected: EntryCount | None, found: EntryCount | None
+) -> list[Finding]:
+    """I6 how many entries of a type there are."""
+    nothing = EntryCount(0, 0)
+    due, seen = expected or nothing, found or nothing
+    if seen == due:
+        return []
+    subject = f"count of {key.type}, version {key.version}, of ledger {key.ledger_id}"
+    detail = f"posted {seen.posted}, reversing {seen.reversing}; "
+    return [Finding("I6", subject, f"{detail}should be {due.posted}, {due.reversing}")]
 
 
 def _present(sums: Mapping[At, Sums]) -> dict[At, Sums]:

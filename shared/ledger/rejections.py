@@ -43,6 +43,7 @@ _ROWS = (
     Code("ledger_entry_not_found", "There is no Ledger Entry with {what}."),
     Code("ledger_line_not_found", "There is no Ledger Line with {what}."),
     Code("ledger_entry_type_not_found", "The Schema has no entry type {type}, version {version}."),
+    Code("ledger_line_not_in_entry", "The Ledger Entry {entry} has no Ledger Line {line}."),
     Code("link_not_found", "There is no Link with {what}."),
     Code("external_account_not_found", "There is no External Account with {what}."),
     Code("tx_not_found", "There is no Tx with {what}."),
@@ -83,6 +84,7 @@ _ROWS = (
     ),
     Code("tag_conflict", "The tag {key} has the value {one} in the Schema and {other} at runtime."),
     Code("group_conflict", "The group {key} is given the values {one} and {other}."),
+    Code("duplicate_tag", "The tag {key} is given the values {one} and {other}."),
     Code("duplicate_line_key", "The line key {key} is used twice."),
     Code("missing_amount", "The line {line} has no amount."),
     Code("missing_currency", "{where} is multi-currency: a currency must be given."),
@@ -99,6 +101,12 @@ _ROWS = (
     Code(
         "ledger_entry_batch_operation_failed",
         "{count} of {total} entries were refused; none was posted.",
+    ),
+    # Changing what was posted
+    Code("ledger_entry_reversed", "The Ledger Entry {id} {what}; it can't be {change}."),
+    Code(
+        "ledger_entry_too_many_updates",
+        "The Ledger Entry {id} was updated {max} times; more are not allowed.",
     ),
     # Judged when writing
     Code("conditional_request_failed", "{path}: {condition} is not met: the balance {balance}."),

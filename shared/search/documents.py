@@ -63,6 +63,8 @@ def entry_documents(entry: LedgerEntry) -> list[Document]:
         if flags:
             source["flags"] = flags
         accounts[source["account"]] = None
+        if "pattern" in source:
+            accounts[source["pattern"]] = None  # no id looks like a pattern
         documents.append(Document(Kind.LINES, source["id"], ledger, revision, source, line_record))
     source = {
         "ledger": ledger,

@@ -5,7 +5,8 @@ JSON body.
     w  workspace
     l  ledger
     r  revision
-    a  attempt: token of the batch that wrote an entry
+    a  attempt: token of the batch that posted an entry
+    m  marks: tokens of the batches that wrote an entry's later revisions, oldest first
     h  head: the newest position of an ik's reversal chain (on position 1)
     v  a balance, or what a mark was made for; c, C beside a total balance the part of it below the
        account (C counts in 10^30s)
@@ -85,11 +86,27 @@ def entry_from_item(item: Item) -> LedgerEntry:
     return entry
 
 
-def entry_attempt(item: Item) -> str:
-    """Token of the batch that wrote the entry."""
-    attempt = item["a"]
-    assert isinstance(attempt, str)
-    return attempt
+def revised_item(entry: LedgerEntry, standing: Item) -> Item:
+    """`entry` in the place of its revision before, as that stands; what else it says is kept."""
+    assert standing["pk"] == f"E#{entry.id}"
+    assert standing["r"] == entry.revision - 1
+    body = orjson.dumps(entry_record(entry)).decode()
+    return {**standing, "b": body, "r": entry.revision}
+
+
+def marked(item: Item, token: str) -> Item:
+    """The item of a later revision with the mark of the batch that writes it."""
+    return {**item, "m": ",".join([*_marks(item), token])}
+
+
+def has_mark(item: Item, token: str) -> bool:
+    """Whether the batch `token` posted the entry or wrote one of its revisions."""
+    return item["a"] == token or token in _marks(item)
+
+
+def _marks(item: Item) -> list[str]:
+    marks = item.get("m")
+    return marks.split(",") if isinstance(marks, str) else []
 
 
 def chain_head(item: Item) -> int:

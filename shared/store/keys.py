@@ -35,6 +35,7 @@ Table `balances` (not streamed; derived, or running sums):
                      <currency>#E           account, by the indexer         by path
     G#<group id>     … #S                   the same, by the entries' own   the same; post
                                             transactions
+    N#<ledger id>    <type>#<version>       how many entries of a type      list
     LE#<ledger id>   <posted>#<entry id>    strong list of entries          list
     LL#<account id>  <posted>#<line id>     an account's strong lines       list
     LM#<ledger id>   v<number>              the migration to a version      list, migrate
@@ -191,16 +192,13 @@ def group_balances(group_id: str) -> str:
 
 
 def group_eventual(group_id: str, path: str, account_id: str, currency: str) -> Key:
-    return _group_balance(group_id, path, account_id, currency, "E")
+    sort = f"{group_path(path)}#{account_id}#{currency}#E"
+    return Key(BALANCES, group_balances(group_id), sort)
 
 
 def group_strong(group_id: str, path: str, account_id: str, currency: str) -> Key:
-    return _group_balance(group_id, path, account_id, currency, "S")
-
-
-def _group_balance(group_id: str, path: str, account_id: str, currency: str, kind: str) -> Key:
-    shown = group_path(path)
-    return Key(BALANCES, group_balances(group_id), f"{shown}#{account_id}#{currency}#{kind}")
+    sort = f"{group_path(path)}#{account_id}#{currency}#S"
+    return Key(BALANCES, group_balances(group_id), sort)
 
 
 def group_path(path: str) -> str:
@@ -241,6 +239,15 @@ def clearing_marks() -> str:
 
 def clearing_mark(account_id: str) -> Key:
     return Key(BALANCES, clearing_marks(), account_id)
+
+
+def entry_counts(ledger_id: str) -> str:
+    """Partition of a ledger's counts of entries, by type and version."""
+    return f"N#{ledger_id}"
+
+
+def entry_count(ledger_id: str, entry_type: str, version: int) -> Key:
+    return Key(BALANCES, entry_counts(ledger_id), f"{entry_type}#{version:010d}")
 
 
 def strong_entries(ledger_id: str) -> str:

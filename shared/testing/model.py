@@ -51,21 +51,32 @@ class ModelEntry:
     lines: tuple[ModelLine, ...]
     conditions: tuple[ModelCondition, ...] = ()
     groups: tuple[tuple[str, str], ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    updates: int = 0
 
 
 @dataclass(slots=True)
 class LedgerModel:
-    """One ledger. `entries` holds what was posted, in order."""
+    """One ledger. A chain holds what was posted with one ik, in order: an entry, the one that
+    reverses it, the entry posted then, and so on."""
 
-    entries: dict[str, ModelEntry] = field(default_factory=dict)
+    chains: dict[str, list[ModelEntry]] = field(default_factory=dict)
     strong: frozenset[str] = frozenset()  # paths whose balance must stay within Int96 at any time
     strong_groups: frozenset[str] = frozenset()  # the same within groups of these keys
+
+    @property
+    def entries(self) -> dict[str, ModelEntry]:
+        """By ik, what stands and isn't reversed."""
+        return {ik: chain[-1] for ik, chain in self.chains.items() if len(chain) % 2}
+
+    def _all(self) -> list[ModelEntry]:
+        return [entry for chain in self.chains.values() for entry in chain]
 
     def own(self, path: str, currency: str = "USD", until_ms: int | None = None) -> int:
         """Sum of the lines on `path` posted up to and including `until_ms`."""
         return sum(
             line.amount
-            for entry in self.entries.values()
+            for entry in self._all()
             for line in entry.lines
             if line.path == path
             and line.currency == currency
@@ -76,7 +87,7 @@ class LedgerModel:
         """Sum of the lines on all accounts below `path`."""
         return sum(
             line.amount
-            for entry in self.entries.values()
+            for entry in self._all()
             for line in entry.lines
             if line.path.startswith(f"{path}/")
             and line.currency == currency
@@ -87,20 +98,27 @@ class LedgerModel:
         """Sum of the lines on `path` of the group's entries."""
         return sum(
             line.amount
-            for entry in self.entries.values()
+            for entry in self._all()
             for line in entry.lines
             if group in entry.groups and line.path == path and line.currency == currency
         )
 
-    def join(self, ik: str, group: tuple[str, str]) -> bool:
-        """Whether a posted entry joins a group: not if it is in one of that key, or if a strong
-        balance of the group would leave Int96."""
-        entry = self.entries[ik]
-        if any(key == group[0] for key, _ in entry.groups):
+    def join(self, ik: str, group: tuple[str, str], updates_max: int) -> bool:
+        """Whether what stands for `ik` is in the group afterwards: not if it is reversed, was
+        updated too often, is in another group of that key, or if a strong balance of the group
+        would leave Int96."""
+        standing = self.entries.get(ik)
+        if standing is None:
             return False
-        if self._overflows(entry, [group]):
+        if group in standing.groups:
+            return True
+        if any(key == group[0] for key, _ in standing.groups):
             return False
-        self.entries[ik] = replace(entry, groups=(*entry.groups, group))
+        if standing.updates >= updates_max or self._overflows(standing, [group]):
+            return False
+        self.chains[ik][-1] = replace(
+            standing, groups=(*standing.groups, group), updates=standing.updates + 1
+        )
         return True
 
     def _overflows(self, entry: ModelEntry, groups: Iterable[tuple[str, str]]) -> bool:
@@ -122,16 +140,56 @@ class LedgerModel:
 
         Reasons are `unbalanced`, `condition` and `overflow`. Replays count as posted.
         """
-        before = dict(self.entries)
+        before = {ik: list(chain) for ik, chain in self.chains.items()}
         for entry in asked:
             if entry.ik in self.entries:
                 continue
             reasons = self._reasons_against(entry)
             if reasons:
-                self.entries = before
+                self.chains = before
                 return reasons
-            self.entries[entry.ik] = entry
+            self.chains.setdefault(entry.ik, []).append(entry)
         return frozenset()
+
+    def reverse(self, ik: str, and_post: ModelEntry | None = None) -> frozenset[str]:
+        """Takes back what stands for `ik`, and posts `and_post` under it in the same moment.
+
+        Conditions are not asked of a reversal; a reversed ik is a replay and changes nothing.
+        """
+        standing = self.entries.get(ik)
+        if standing is None:
+            return frozenset()
+        chain = self.chains[ik]
+        opposite = tuple([replace(line, amount=-line.amount) for line in standing.lines])
+        undone = replace(standing, lines=opposite, conditions=(), updates=0)
+        reasons = self._reasons_against(undone)
+        if not reasons:
+            chain.append(undone)
+            if and_post is not None:
+                reasons = self._reasons_against(and_post)
+                if reasons:
+                    chain.pop()
+                else:
+                    chain.append(and_post)
+        return reasons
+
+    def tag(self, ik: str, key: str, value: str, updates_max: int) -> bool:
+        """Puts a tag on what stands for `ik`; False when it is reversed or was updated too often.
+
+        What is there already changes nothing and doesn't count.
+        """
+        standing = self.entries.get(ik)
+        if standing is None:
+            return False
+        tags = {**dict(standing.tags), key: value}
+        if tags == dict(standing.tags):
+            return True
+        if standing.updates >= updates_max:
+            return False
+        self.chains[ik][-1] = replace(
+            standing, tags=tuple(tags.items()), updates=standing.updates + 1
+        )
+        return True
 
     def _reasons_against(self, entry: ModelEntry) -> frozenset[str]:
         sums: dict[str, int] = {}
@@ -158,16 +216,29 @@ class LedgerModel:
         return frozenset(reasons)
 
 
-def agrees(model: LedgerModel, stored: Mapping[str, LedgerEntry]) -> list[str]:
-    """Differences between the model's entries and the stored ones, by ik; none when all is well."""
-    wrong = [f"{ik} was posted and is not stored" for ik in model.entries if ik not in stored]
-    wrong += [f"{ik} is stored and was not posted" for ik in stored if ik not in model.entries]
-    for ik, entry in model.entries.items():
-        if ik in stored:
-            seen = [(each.account_path, each.amount, each.currency) for each in stored[ik].lines]
-            asked = [(each.path, each.amount, each.currency) for each in entry.lines]
-            if seen != asked or stored[ik].posted_ms != entry.posted_ms:
-                wrong.append(f"{ik} is stored with other lines or another moment")
-            if stored[ik].groups != entry.groups:
-                wrong.append(f"{ik} is stored in other groups")
+def agrees(model: LedgerModel, stored: Mapping[tuple[str, int], LedgerEntry]) -> list[str]:
+    """Differences between the model's entries and the stored ones, by ik and position in the ik's
+    chain; none when all is well."""
+    asked = {
+        (ik, at + 1): entry for ik, chain in model.chains.items() for at, entry in enumerate(chain)
+    }
+    wrong = [f"{name} was posted and is not stored" for name in asked if name not in stored]
+    wrong += [f"{name} is stored and was not posted" for name in stored if name not in asked]
+    for name in asked.keys() & stored.keys():
+        entry, seen = asked[name], stored[name]
+        lines = [(each.account_path, each.amount, each.currency) for each in seen.lines]
+        if lines != [(each.path, each.amount, each.currency) for each in entry.lines]:
+            wrong.append(f"{name} is stored with other lines")
+        if seen.groups != entry.groups:
+            wrong.append(f"{name} is stored in other groups")
+        if (seen.posted_ms, seen.tags, seen.updates) != (
+            entry.posted_ms,
+            entry.tags,
+            entry.updates,
+        ):
+            wrong.append(f"{name} is stored with another moment, other tags or updates")
+        if seen.is_reversed != ((name[0], name[1] + 1) in asked and name[1] % 2 == 1):
+            wrong.append(f"{name} is stored with isReversed {seen.is_reversed}")
+        if seen.is_reversal != (name[1] % 2 == 0):
+            wrong.append(f"{name} is stored with isReversal {seen.is_reversal}")
     return wrong

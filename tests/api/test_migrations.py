@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import MigrationRecord
 from shared.limits import MIGRATION_PAGE_LEDGERS, WORK_LEASE_MS
 from shared.store import keys
 from shared.store.items import migration_item, schema_head_from_item
-from shared.store.table import Put, TableName
+from shared.store.table import Delete, Put, TableName
+from shared.testing.invariants import audit_strong, collect
+from shared.testing.memory import MemoryTable
 from tests.api.test_write_schemas_and_ledgers import ACCOUNT, quickstart, with_account
 from tests.migrating import migrate
 from tests.read_rig import OTHER_WORKSPACE
@@ -245,3 +248,42 @@ async def test_another_workspace_sees_no_migrations(writer: WriteRig):
     await writer.store(grown(1))
     other = await writer.ask(STATUSES, as_workspace=OTHER_WORKSPACE)
     assert other.data == {"schema": None}
+
+
+async def test_verify_tells_a_ledger_that_nobody_will_move_and_one_that_lacks_an_account(
+    writer: WriteRig,
+):
+    memory = writer.table._table
+    assert isinstance(memory, MemoryTable)
+    await store(writer, grown(1))
+    assert audit_strong(await collect(memory)) == []
+    work = keys.schema_work(WORKSPACE, SCHEMA_KEY)
+    held = await writer.table.get(work)
+    assert held is not None
+    await writer.table.write(Delete(work))
+    told = [str(finding) for finding in audit_strong(await collect(memory))]
+    assert len(told) == 1
+    assert "is on version 1 of 2, and none is queued" in told[0]
+    await writer.table.write(Put(TableName.BALANCES, held))
+    await migrate(writer.services)
+    assert audit_strong(await collect(memory)) == []
+    ledger_id = (await writer.ask('{ ledger(ledger: {ik: "quickstart-ledger"}) { id } }')).data
+    lost = account_id(ledger_id["ledger"]["id"], "assets/reserve0")
+    await writer.table.write(Delete(keys.account(lost)))
+    told = [str(finding) for finding in audit_strong(await collect(memory))]
+    assert len(told) == 1
+    assert "is on version 2 and lacks assets/reserve0" in told[0]
+
+
+async def test_a_ledger_that_cannot_be_read_holds_up_no_other(writer: WriteRig):
+    await writer.create("broken", SCHEMA_KEY)
+    found = (await writer.ask('{ ledger(ledger: {ik: "broken"}) { id } }')).data["ledger"]["id"]
+    head = await writer.table.get(keys.ledger(found))
+    assert head is not None
+    await writer.table.write(Put(TableName.LEDGER, {**head, "b": "{"}))
+    await store(writer, grown(1))
+    await migrate(writer.services)
+    await writer.table.write(Put(TableName.LEDGER, head))
+    assert await statuses(writer) == {"broken": "queued", LEDGER_IK: "completed"}
+    await writer.store(grown(1))
+    assert await statuses(writer) == {"broken": "completed", LEDGER_IK: "completed"}

@@ -24,10 +24,6 @@ LISTS_OF_ACCOUNTS = {
     "listMultiCurrencyLedgerAccountBalances",
 }
 UNBUILT = {
-    "getEntryDataMigrations",
-    "getEntriesToMigrateForLedgerEntryDataMigration",
-    "getAccountDataMigrations",
-    "getEntriesToMigrateForLedgerAccountDataMigration",
     "getPayment",
     "listPayments",
     "listPaymentMethods",
@@ -146,6 +142,22 @@ def expected_answers(ids: dict[str, str]) -> dict[str, tuple[dict[str, Any], Any
                     },
                 }
             },
+        ),
+        "getEntryDataMigrations": (
+            {"ledgerIk": "main", "filter": None, **paging},
+            {"ledger": {"ledgerEntryDataMigrations": {"nodes": [], "pageInfo": LAST_PAGE}}},
+        ),
+        "getEntriesToMigrateForLedgerEntryDataMigration": (
+            {"ledgerIk": "main", "entryType": "fund", "typeVersion": "1", **paging},
+            {"ledger": {"ledgerEntryDataMigrations": {"nodes": []}}},
+        ),
+        "getAccountDataMigrations": (
+            {"ledgerIk": "main", "filter": None, **paging},
+            {"ledger": {"ledgerAccountDataMigrations": {"nodes": [], "pageInfo": LAST_PAGE}}},
+        ),
+        "getEntriesToMigrateForLedgerAccountDataMigration": (
+            {"ledgerIk": "main", "accountPath": CASH, **paging},
+            {"ledger": {"ledgerAccountDataMigrations": {"nodes": []}}},
         ),
     }
 

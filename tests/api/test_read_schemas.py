@@ -101,10 +101,13 @@ async def test_a_schemas_ledgers_are_listed_newest_first(reader: ReadRig) -> Non
     assert answer.data["schema"]["ledgers"]["nodes"] == [{"ik": "b"}, {"ik": "a"}]
 
 
-async def test_migrations_are_not_built_yet(reader: ReadRig) -> None:
-    await store_versions(reader, 1)
+async def test_migrations_cost_a_query_and_one_read_of_heads_and_records(reader: ReadRig) -> None:
+    for ik in ("a", "b"):
+        await reader.ledger(ik, quickstart())
     query = """{ schema(schema: {key: "quickstart-schema"}) {
-        version { migrations { nodes { status } } } } }"""
+        version { migrations { nodes { status ledger { ik } } } } } }"""
     answer = await reader.ask(query)
-    message = "SchemaVersion.migrations is not implemented."
-    assert answer.refusals == [("not_implemented", message)]
+    nodes = answer.data["schema"]["version"]["migrations"]["nodes"]
+    assert nodes == [{"status": "queued", "ledger": {"ik": "a"}}]
+    assert reader.calls == {"Query": 1, "BatchGetItem": 3}
+    assert reader.read_keys == 2 + 2 * 2

@@ -10,7 +10,7 @@ from shared.search.documents import account_documents
 from shared.store import keys
 from shared.store.items import account_from_item
 from tests.read_rig import OTHER_WORKSPACE
-from tests.write_api_rig import CREATE, WriteRig
+from tests.write_api_rig import ADD_ALL, CREATE, WriteRig
 from tests.write_rig import LEDGER_IK
 
 SHOWN = "id path ik name type currencyMode currency { code } parentLedgerAccountId"
@@ -316,6 +316,21 @@ async def test_a_cold_process_reads_the_accounts_once_and_a_warm_post_nothing(wr
     assert writer.read_keys == 4
     await fund(writer, "two", "ann", 5)
     assert writer.calls == {"TransactWriteItems": 1}
+
+
+async def test_a_cold_process_reads_the_accounts_of_a_batch_at_once(writer: WriteRig):
+    await open_plain(writer)
+    await create(writer)
+    writer.restart()
+    await writer.open()
+    entries = []
+    for ik, user in (("one", "ann"), ("two", "bob")):
+        lines = [line("assets/bank", 5), line(f"users/{user}", 5)]
+        entries.append({"ik": ik, "entry": {"ledger": PLAIN, "lines": lines}})
+    answer = (await writer.ask(ADD_ALL, entries=entries)).data["addLedgerEntries"]
+    assert [each["isIkReplay"] for each in answer["results"]] == [False, False]
+    assert writer.calls == {"GetItem": 2, "BatchGetItem": 1, "TransactWriteItems": 1}
+    assert writer.read_keys == 5
 
 
 async def test_conditions_hold_on_created_accounts(writer: WriteRig):

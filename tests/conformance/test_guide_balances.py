@@ -8,7 +8,6 @@ import pytest
 from loadtests.common.api import Refused
 from loadtests.common.system import System
 from tests.conformance.guide_documents import Guide, eventually
-from tests.conformance.pending import pending
 from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
@@ -188,7 +187,6 @@ def test_conditions(consistency: Guide) -> None:
 
 
 @rule("guide K.f", "A group's balances are read strongly where its key is configured so")
-@pending("groups")
 def test_strong_group_balances(consistency: Guide) -> None:
     name = "f_list_ledger_entry_group_balances"
     bill = {"user_id": "user-3", "amount": "40", "invoice": "inv-1"}
@@ -301,7 +299,6 @@ def test_currency_is_a_parameter_of_types_and_templates(currencies: Guide) -> No
 
 
 @rule("guide L.e", "A custom currency is made, and used by accounts and lines")
-@pending("accounts")
 def test_custom_currency(currencies: Guide) -> None:
     variables = currencies.variables("e_create_custom_currency", "printed")
     made = currencies.body("e_create_custom_currency", variables)["data"]["createCustomCurrency"]

@@ -7,7 +7,6 @@ import pytest
 
 from loadtests.common.system import System
 from tests.conformance.guide_documents import Guide
-from tests.conformance.pending import pending
 from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
@@ -203,7 +202,6 @@ def test_tags_of_entry_and_type_are_one_set(tagging: Guide) -> None:
 
 
 @rule("guide G.c", "An update overwrites and adds tags, and leaves the others as they are")
-@pending("reversal")
 def test_tags_are_updated(tagging: Guide) -> None:
     tagging.run("a_add_ledger_entry", "runtime tags")
     updated = tagging.run("c_update_ledger_entry_tags", "printed")["updateLedgerEntry"]

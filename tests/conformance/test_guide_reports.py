@@ -7,7 +7,6 @@ import pytest
 
 from loadtests.common.system import System
 from tests.conformance.guide_documents import Guide, eventually
-from tests.conformance.pending import pending
 from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
@@ -194,13 +193,11 @@ def group_balances(data: dict[str, Any]) -> dict[str, str]:
         ),
     ],
 )
-@pending("groups")
 def test_balances_of_a_group(groups: Guide, name: str, wanted: dict[str, str]) -> None:
     eventually(lambda: group_balances(groups.run(name, "printed")), wanted)
 
 
 @rule("guide M.c", "An update puts a posted entry into another group")
-@pending("reversal")
 def test_entry_joins_a_group(groups: Guide) -> None:
     groups.make_ledger("ledger-ik")
     of = {"user_id": "u", "amount": "5", "withdrawal_id": "1"}

@@ -21,7 +21,6 @@ from fragment.sdk.input_types import (
 
 from tests.conformance.asking import deposit, eventually, hold, posted
 from tests.conformance.books import Books, hour
-from tests.conformance.pending import pending
 
 pytestmark = pytest.mark.engines
 
@@ -43,7 +42,6 @@ async def own_schema(client: Any, schema: dict[str, Any]) -> str:
     return ik
 
 
-@pending("reversal")
 async def test_update_answers_with_the_entry_s_new_tags_and_groups(
     client: Any, ledger: str
 ) -> None:
@@ -63,7 +61,6 @@ async def test_update_answers_with_the_entry_s_new_tags_and_groups(
     assert shown(result.entry.lines.nodes) == shown(first.lines)
 
 
-@pending("reversal")
 async def test_reversal_posts_the_opposite_once(client: Any, ledger: str) -> None:
     books = Books()
     await deposit(client, ledger, books, "d1", "ann", 100, 5, AT)
@@ -87,7 +84,6 @@ async def test_reversal_posts_the_opposite_once(client: Any, ledger: str) -> Non
     await eventually(total, str(books.own(ANN) + 40))
 
 
-@pending("reversal")
 async def test_migration_reverses_an_entry_and_posts_the_new_one(client: Any, ledger: str) -> None:
     old = await deposit(client, ledger, Books(), "d1", "ann", 100, 5, AT)
     new = LedgerEntryInput(
@@ -104,7 +100,6 @@ async def test_migration_reverses_an_entry_and_posts_the_new_one(client: Any, le
     assert shown(result.new_ledger_entry.lines.nodes) == [("assets/bank", "100"), (ANN, "100")]
 
 
-@pending("groups")
 async def test_balances_of_a_group_are_the_sums_of_its_entries(client: Any, ledger: str) -> None:
     await deposit(client, ledger, Books(), "d1", "ann", 100, 5, AT)
     await deposit(client, ledger, Books(), "d2", "ann", 10, 0, AT)
@@ -119,7 +114,6 @@ async def test_balances_of_a_group_are_the_sums_of_its_entries(client: Any, ledg
     await eventually(read, {"assets/bank": "110", ANN: "105", "income/fees": "5"})
 
 
-@pending("migrations")
 async def test_entries_of_an_archived_version_are_listed_for_migration(
     client: Any, schema: dict[str, Any]
 ) -> None:
@@ -145,7 +139,6 @@ async def test_entries_of_an_archived_version_are_listed_for_migration(
     await eventually(entries, [["d1"]])
 
 
-@pending("migrations")
 async def test_entries_of_an_archived_account_are_listed_for_migration(
     client: Any, schema: dict[str, Any]
 ) -> None:
@@ -177,7 +170,6 @@ async def test_entries_of_an_archived_account_are_listed_for_migration(
     await eventually(entries, [["c1"]])
 
 
-@pending("accounts")
 async def test_custom_currency_is_posted_as_any_other(client: Any, ledger: str) -> None:
     points = f"points-{uuid4().hex[:8]}"
     made = (await client.create_custom_currency(points, "Points", 2, "PTS")).create_custom_currency
@@ -194,7 +186,6 @@ async def test_custom_currency_is_posted_as_any_other(client: Any, ledger: str) 
     assert shown(result.lines) == [("assets/fx", "5"), ("liabilities/fx", "5")]
 
 
-@pending("migrations")
 async def test_deleted_ledger_is_not_there(client: Any, schema: dict[str, Any]) -> None:
     ledger = await own_schema(client, schema)
     result = (await client.delete_ledger(LedgerMatchInput(ik=ledger))).delete_ledger
@@ -207,7 +198,6 @@ async def test_deleted_ledger_is_not_there(client: Any, schema: dict[str, Any]) 
     await eventually(read, None)
 
 
-@pending("migrations")
 async def test_deleted_schema_is_not_there(client: Any, schema: dict[str, Any]) -> None:
     schema["key"] = f"schema-{uuid4().hex[:12]}"
     await client.store_schema(SchemaInput.model_validate(schema))

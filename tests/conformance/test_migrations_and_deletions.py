@@ -126,12 +126,12 @@ async def test_refused_changes_are_named_with_path_and_reason(
 ) -> None:
     schema["key"] = named("schema")
     await store(client, schema)
-    schema["chartOfAccounts"]["accounts"][2]["type"] = "expense"
+    schema["chartOfAccounts"]["accounts"][3]["type"] = "asset"
     schema["ledgerEntries"]["types"][0]["description"] = "Another."
     refused = (await client.store_schema(SchemaInput.model_validate(schema))).store_schema
     assert refused.typename__ == "BadRequestError"
     assert refused.code == "schema_not_backwards_compatible"
-    assert "chartOfAccounts income: must keep its type" in refused.message
+    assert "chartOfAccounts expense: must keep its type" in refused.message
     assert "ledgerEntries deposit, version 1,: must stay as it is" in refused.message
 
 
@@ -175,9 +175,9 @@ async def test_a_deleted_ledger_is_gone_and_its_ik_makes_another(
 
     async def listed() -> list[str]:
         entries = (await client.list_ledger_entries(ik)).ledger.ledger_entries
-        return [node.id for node in entries.nodes]
+        return [node.posted for node in entries.nodes]
 
-    await eventually(listed, [second.entry.id])
+    await eventually(listed, [second.entry.posted])
 
 
 @rule("reference 6 Schemas", "deleteSchema is refused while a Ledger uses the Schema")

@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,29 +10,11 @@ from infra.conformance import RECONCILIATION, node_tests
 from loadtests.common.system import System
 from tests.conformance import node_client
 from tests.conformance.conftest import SCHEMA_FILE
-from tests.conformance.pending import pending
 
 pytestmark = pytest.mark.engines
 
 OPERATIONS = list(node_tests())
 SHIPPED_COUNT = 33
-NEEDS = {
-    "updateLedgerEntry": "reversal",
-    "reverseLedgerEntry": "reversal",
-    "migrateLedgerEntry": "reversal",
-    "listLedgerEntryGroupBalances": "groups",
-    "getEntryDataMigrations": "migrations",
-    "getEntriesToMigrateForLedgerEntryDataMigration": "migrations",
-    "getAccountDataMigrations": "migrations",
-    "getEntriesToMigrateForLedgerAccountDataMigration": "migrations",
-    "createCustomCurrency": "accounts",
-    "deleteLedger": "migrations",
-    "deleteSchema": "migrations",
-}
-
-
-def marked(name: str) -> Any:
-    return pytest.param(name, marks=[pending(NEEDS[name])] if name in NEEDS else [])
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +32,7 @@ def failures(system: System, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return node_client.run(tmp_path_factory.mktemp("node"), client, schema)
 
 
-@pytest.mark.parametrize("name", [marked(name) for name in OPERATIONS])
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_the_operation_answers_what_the_books_say(
     failures: dict[str, str | None], name: str
 ) -> None:

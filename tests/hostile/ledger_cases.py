@@ -214,11 +214,6 @@ ROLE_CASES = [
         code="not_implemented",
     ),
     graphql_case(
-        "not built: a reversal",
-        'mutation { reverseLedgerEntry(id: "{{entry_id}}") { __typename } }',
-        code="not_implemented",
-    ),
-    graphql_case(
         "literal unsafe ik",
         'mutation { addLedgerEntry(ik: "a/b", entry: {}) { __typename } }',
         code=INVALID,

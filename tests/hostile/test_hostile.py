@@ -28,9 +28,11 @@ from shared.store.table import Table
 from tests.hostile.account_cases import ACCOUNT_CASES
 from tests.hostile.cases import Case, Request, World
 from tests.hostile.document_cases import DOCUMENT_CASES
+from tests.hostile.group_cases import GROUP_CASES
 from tests.hostile.ledger_cases import LEDGER_MUTATION_CASES
 from tests.hostile.posting_cases import POSTING_CASES
 from tests.hostile.reading_cases import READING_CASES
+from tests.hostile.revision_cases import REVISION_CASES
 from tests.hostile.schema_cases import SCHEMA_CASES
 from tests.hostile.transport_cases import TRANSPORT_CASES
 from tests.hostile.world import make_world
@@ -41,9 +43,11 @@ ALL_CASES = [
     *TRANSPORT_CASES,
     *DOCUMENT_CASES,
     *POSTING_CASES,
+    *REVISION_CASES,
     *LEDGER_MUTATION_CASES,
     *SCHEMA_CASES,
     *READING_CASES,
+    *GROUP_CASES,
     *ACCOUNT_CASES,
 ]
 CASES_MIN = 200

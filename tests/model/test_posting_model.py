@@ -8,18 +8,29 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from shared.clock import FixedClock
+from shared.ledger import identifiers
 from shared.ledger.amounts import INT96_MAX
-from shared.ledger.identifiers import account_id, entry_id, group_id
+from shared.ledger.entries import LedgerEntry
+from shared.ledger.identifiers import account_id, group_id
+from shared.limits import UPDATES_PER_ENTRY_MAX
 from shared.store import keys
 from shared.store.items import entry_from_item, strong_balance
 from shared.store.table import TableName
 from shared.testing.memory import MemoryTable
 from shared.testing.model import LedgerModel, ModelCondition, ModelEntry, ModelLine, agrees
-from tests.simulation.joins import join_group
 from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
+from write_service.chains import read_entry
+from write_service.commands import EntryMatch, LedgerMatch, UpdateLedgerEntry
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
 from write_service.plans import Committed, Rejected
 from write_service.posting import post_batch, post_entry
+from write_service.revising import (
+    Migrated,
+    Reversed,
+    migrate_entry,
+    reverse_entry,
+    update_entry,
+)
 
 USERS = st.sampled_from(["ann", "bob", "cid"])
 AMOUNTS = st.integers(1, 100) | st.sampled_from([INT96_MAX, INT96_MAX - 1])
@@ -178,9 +189,70 @@ class Posting(RuleBasedStateMachine):
 
     @rule(ik=IKS, group=st.tuples(st.sampled_from(["order", "batch"]), st.sampled_from("12")))
     def join(self, ik, group):
-        if ik in self.model.entries:
-            asked = join_group(self.services, self.ledger, entry_id(self.ledger.id, ik, 1), group)
-            assert self.run(asked) == self.model.join(ik, group)
+        if ik not in self.model.chains:
+            return
+        match = EntryMatch(None, ik, LedgerMatch(ik=LEDGER_IK))
+        command = UpdateLedgerEntry(WORKSPACE, match, (), (), (group,), ())
+        outcome = self.run(update_entry(self.services, command))
+        if self.model.join(ik, group, UPDATES_PER_ENTRY_MAX):
+            assert isinstance(outcome, LedgerEntry)
+            assert group in outcome.groups
+        else:
+            assert isinstance(outcome, Rejected)
+
+    # --- Changes --------------------------------------------------------------------------------
+    @rule(ik=IKS, position=st.integers(1, 4))
+    def reverse(self, ik, position):
+        stood = self.model.chains.get(ik, ())
+        if position > len(stood):
+            return
+        entry_id = identifiers.entry_id(self.ledger.id, ik, position)
+        is_newest = position == len(stood) and position % 2 == 1
+        outcome = self.run(reverse_entry(self.services, WORKSPACE, entry_id))
+        reasons = self.model.reverse(ik) if is_newest else frozenset()
+        if reasons:
+            self.check(reasons, outcome)
+            return
+        assert isinstance(outcome, Reversed)
+        assert outcome.is_replay == (not is_newest)
+        assert outcome.reversed.reversed_by == outcome.reversing.id
+        assert outcome.reversing.reverses == outcome.reversed.id
+
+    @rule(ik=IKS, asked=ENTRIES)
+    def migrate(self, ik, asked):
+        stood = self.model.chains.get(ik, ())
+        if len(stood) % 2 == 0:
+            return
+        kind, args = asked
+        body, entry = built((kind, (ik, *args[1:])))
+        entry_id = identifiers.entry_id(self.ledger.id, ik, len(stood))
+        services = self.services
+
+        async def migrated():
+            standing = await read_entry(services.table, entry_id)
+            command = add_ledger_entry(WORKSPACE, ik, LedgerEntryInput.model_validate(body))
+            return await migrate_entry(services, standing, command)
+
+        outcome = self.run(migrated())
+        reasons = self.model.reverse(ik, entry)
+        if reasons:
+            self.check(reasons, outcome)
+        else:
+            assert isinstance(outcome, Migrated)
+            assert outcome.new.position == len(self.model.chains[ik])
+
+    @rule(ik=IKS, key=st.sampled_from("abc"), value=st.integers(0, 9).map(str))
+    def update(self, ik, key, value):
+        if ik not in self.model.chains:
+            return
+        match = EntryMatch(None, ik, LedgerMatch(ik=LEDGER_IK))
+        command = UpdateLedgerEntry(WORKSPACE, match, ((key, value),), (), (), ())
+        outcome = self.run(update_entry(self.services, command))
+        if self.model.tag(ik, key, value, UPDATES_PER_ENTRY_MAX):
+            assert isinstance(outcome, LedgerEntry)
+            assert (key, value) in outcome.tags
+        else:
+            assert isinstance(outcome, Rejected)
 
     def check(self, reasons, outcome):
         if not reasons:
@@ -198,7 +270,7 @@ class Posting(RuleBasedStateMachine):
         for item in self.table.dump(TableName.LEDGER):
             if str(item["pk"]).startswith("E#"):
                 entry = entry_from_item(item)
-                stored[entry.ik] = entry
+                stored[(entry.ik, entry.position)] = entry
         assert agrees(self.model, stored) == []
         balances = {(item["pk"], item["sk"]): item for item in self.table.dump(TableName.BALANCES)}
         for path in self.model.strong:

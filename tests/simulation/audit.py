@@ -14,23 +14,53 @@ if TYPE_CHECKING:
 
 def audit_fates(world: "World") -> list[str]:
     """Acknowledged entries stand as they were answered, refused ones don't, batches are whole or
-    absent."""
+    absent, and nothing stands that nobody was told of."""
+    entries = world.entries()
+    iks = {entry.ik for entry in entries.values()}
+    wrong: list[str] = []
+    told = world.told()
+    late = world.table.counts["timeout_late"]  # a write that arrives after its refusal was judged
+    for answer in told:
+        standing = entries.get(answer.id)
+        if standing is None or _core(standing) != _core(answer):
+            wrong.append(f"{answer.ik} was answered as {answer.id} and stands otherwise")
+    for post in world.posts:
+        if any(answer.hidden for answer in post.answers):
+            wrong.append(f"{post.iks} were answered with entries that were taken back")
+        present = [ik in iks for ik in post.iks]
+        if len(set(present)) > 1:
+            wrong.append(f"of {post.iks} only {present} stand")
+    known = {answer.id for answer in told}
+    for entry in entries.values():
+        if entry.id not in known and not late:
+            wrong.append(f"{entry.ik} {entry.position} stands and nobody was told so")
+    return wrong
+
+
+def _core(entry: LedgerEntry) -> tuple[object, ...]:
+    """What never changes once an entry stands: all but its labels and who reverses it."""
+    lines = [(line.account_path, line.amount, line.currency) for line in entry.lines]
+    return (entry.ik, entry.position, entry.posted_ms, entry.created_ms, lines, entry.reverses)
+
+
+def audit_changes(world: "World") -> list[str]:
+    """Each acknowledged change was done, and each update once: every update brought a tag of its
+    own, and it counts with the entry, on which nothing else has put tags."""
     entries = world.entries()
     wrong: list[str] = []
-    acknowledged = {ik for post in world.posts if post.fate == "acknowledged" for ik in post.iks}
-    late = world.table.counts["timeout_late"]  # a write that arrives after its refusal was judged
-    for post in world.posts:
-        if post.fate == "acknowledged":
-            for ik, answer in zip(post.iks, post.answers, strict=True):
-                standing = entries.get(ik)
-                if standing is None or _as_posted(standing, answer) != answer:
-                    wrong.append(f"{ik} was answered as {answer.id} and stands otherwise")
-        stand = [ik in entries for ik in post.iks]
-        if len(set(stand)) > 1:
-            wrong.append(f"of {post.iks} only {stand} stand")
-    for ik in entries:
-        if ik not in acknowledged and not late:
-            wrong.append(f"{ik} stands and nobody was told so")
+    for change in world.changes:
+        entry = entries[change.entry_id]
+        if change.fate != "acknowledged":
+            continue
+        if change.kind == "update" and (change.label, "1") not in entry.tags:
+            wrong.append(f"the update {change.label} of {entry.ik} is lost")
+        if change.kind != "update" and not entry.hidden:
+            wrong.append(f"{entry.ik} {entry.position} is not reversed")
+    for entry in entries.values():
+        if not entry.is_reversal and len(entry.tags) != entry.updates:
+            wrong.append(f"{entry.ik} has {len(entry.tags)} tags and {entry.updates} updates")
+        if entry.revision != 1 + entry.updates + entry.is_reversed:
+            wrong.append(f"{entry.ik} {entry.position} is at revision {entry.revision}")
     return wrong
 
 

@@ -8,6 +8,7 @@ from unittest.mock import patch
 from indexer import rollups
 from shared.testing.simulator import run_simulated
 from tests.simulation.audit import (
+    audit_changes,
     audit_conditions,
     audit_everything,
     audit_fates,
@@ -40,8 +41,8 @@ async def simulate(seed: int) -> Counter[str]:
         await world.catch_up(is_done)
     finally:
         await world.stop()
-    wrong = [*audit_fates(world), *audit_conditions(world), *audit_books(world)]
-    wrong += audit_creations(world.creations, world.accounts())
+    wrong = [*audit_fates(world), *audit_changes(world), *audit_conditions(world)]
+    wrong += [*audit_books(world), *audit_creations(world.creations, world.accounts())]
     wrong += [str(finding) for finding in await audit_everything(world)]
     assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])
     return reached(world)
@@ -63,6 +64,10 @@ def reached(world: World) -> Counter[str]:
     )
     for post in world.posts:
         found[f"fate: {post.fate}"] += 1
+    for change in world.changes:
+        found[f"{change.kind}: {change.fate}"] += 1
+    longest = max((entry.position for entry in world.entries().values()), default=0)
+    found["chain of 5"] += longest >= 5
     return found
 
 

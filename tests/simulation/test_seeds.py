@@ -19,6 +19,8 @@ FAULTS = {
     *["rebuild done", "rebuild killed", "rebuild failed", "a group joined"],
     *["fate: acknowledged", "fate: refused"],
     *["version stored", "ledger deleted", "schema deleted", "bookkeeping lost"],
+    *["update: acknowledged", "update: refused", "reverse: acknowledged"],
+    *["migrate: acknowledged", "migrate: refused", "chain of 5"],
 }
 
 _reached: Counter[str] = Counter()

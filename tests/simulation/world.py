@@ -41,17 +41,17 @@ from shared.testing.memory_stream import MemoryStream
 from shared.testing.simulator import VirtualClock
 from tests.clearing_schema import with_clearing
 from tests.simulation import plain
-from tests.simulation.joins import join_group
+from tests.simulation.changes import Change, ask_change, make_change
 from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
-from write_service.plans import Committed, Rejected
+from write_service.plans import Committed, Outcome, Rejected
 from write_service.posting import WriteServices, post_batch, post_entry
 from write_service.work import Worker
 
-T = TypeVar("T")
-
 CLIENTS = 6
 POSTS_PER_CLIENT = 12
+RIVALS_SHARE = 0.4  # of the changes that another client makes at the same time
+CHANGES_SHARE = 0.35  # of what clients ask, once there is something to change
 USERS = ("ann", "bob", "cid", "dan")
 TRIES_MAX = 4
 CALM_TRIES_MAX = 20
@@ -117,6 +117,7 @@ class World:
         self.faults = Counter[str]()
         self.posts: list[Post] = []
         self.creations: list[plain.Creation] = []
+        self.changes: list[Change] = []
         self.table = FaultyTable(
             self.memory, self._rng(), swarm_table(self._rng(), rate_max=FAULT_RATE_MAX)
         )
@@ -264,6 +265,27 @@ class World:
         iks = [f"{client}-{number}-{at}" for at in range(size)]
         return Post(iks, [self._body() for _ in range(size)])
 
+    def _next(self, number: int, turn: int) -> Post | Change:
+        known = self.told()
+        if known and self.rng.random() < CHANGES_SHARE:
+            change = make_change(self.rng, known, f"{number}-{turn}", self._body())
+            self.changes.append(change)
+            return change
+        post = self._post(number, turn)
+        self.posts.append(post)
+        return post
+
+    async def _race(self, change: Change) -> None:
+        """The change at once with another one of the same entry, through every process."""
+        rival = make_change(self.rng, self.told(), f"{change.label}-rival", self._body())
+        rival.entry_id = change.entry_id
+        self.changes.append(rival)
+        await asyncio.gather(*[self.send(each) for each in (change, rival, change, rival)])
+
+    def told(self) -> list[LedgerEntry]:
+        """Every entry that a client was told of, at the revision that it was told at."""
+        return [entry for each in (*self.posts, *self.changes) for entry in each.answers]
+
     async def client(self, number: int) -> None:
         for turn in range(POSTS_PER_CLIENT):
             if self.rng.random() < 0.25:
@@ -271,35 +293,29 @@ class World:
                 self.creations.append(creation)
                 await self.ask(creation.ask)
                 await self.ask(lambda at: plain.rename(at, self.rng.choice(plain.OWNERS), "New"))
-            post = self._post(number, turn)
-            self.posts.append(post)
+            asked = self._next(number, turn)
+            if isinstance(asked, Change) and self.rng.random() < RIVALS_SHARE:
+                await self._race(asked)
             for _ in range(self.rng.randrange(1, TRIES_MAX)):
-                await self.send(post)
-                if post.fate != "unknown":
+                if asked.fate != "unknown":
                     break
+                await self.send(asked)
                 await asyncio.sleep(self.rng.random() / 2)
-            if post.fate == "acknowledged" and self.rng.random() < 0.3:
-                await self.join(self.rng.choice(post.answers))
             await asyncio.sleep(self.rng.random() / 5)
 
-    async def join(self, entry: LedgerEntry) -> None:
-        """Has the entry join a group, unless something comes between."""
-        if entry.ledger_id != self.ledger.id:
-            return
-        process = self.rng.choice(self.writers)
-        key = self.rng.choice(["order", "batch", "later"])
-        group = (key, str(self.rng.randrange(3)))
-        asked = join_group(process.services, self.ledger, entry.id, group)
-        try:
-            if await process.call(asked):
-                self.faults["a group joined"] += 1
-        except (asyncio.CancelledError, StoreError):
-            return
-
-    async def send(self, post: Post) -> None:
+    async def send(self, asked: Post | Change) -> None:
         """One sending: a lost connection and an answer that may be retried leave the fate
         unknown."""
         process = self.rng.choice(self.writers)
+        try:
+            if isinstance(asked, Change):
+                await process.call(ask_change(process.services, asked))
+            else:
+                await self._send_post(process, asked)
+        except (asyncio.CancelledError, StoreError, Overloaded):
+            return
+
+    async def _send_post(self, process: WriteProcess, post: Post) -> None:
         commands = [
             add_ledger_entry(WORKSPACE, ik, LedgerEntryInput.model_validate(body))
             for ik, body in zip(post.iks, post.bodies, strict=True)
@@ -310,10 +326,7 @@ class World:
             if len(commands) == 1
             else post_batch(services, commands)
         )
-        try:
-            outcome = await process.call(asked)
-        except (asyncio.CancelledError, StoreError, Overloaded):
-            return
+        outcome: Outcome = await process.call(asked)
         if isinstance(outcome, Committed):
             post.fate = "acknowledged"
             post.answers = [entry for entry, _ in outcome.entries]
@@ -334,22 +347,21 @@ class World:
                     break
                 await self.ask(creation.ask)
             assert creation.made is not None, "accounts can't be created without faults"
-        for post in self.posts:
+        for asked in (*self.posts, *self.changes):
             for _ in range(CALM_TRIES_MAX):
-                if post.fate != "unknown":
+                if asked.fate != "unknown":
                     break
-                await self.send(post)
-            assert post.fate != "unknown", f"{post.iks} can't be resolved without faults"
+                await self.send(asked)
+            assert asked.fate != "unknown", f"{asked} can't be resolved without faults"
 
     # --- What stands ------------------------------------------------------------------------------
     def entries(self) -> dict[str, LedgerEntry]:
-        """Entries by ik, as the table holds them."""
+        """Entries by id, as the table holds them."""
         found = {}
         for item in self.memory.dump(TableName.LEDGER):
             if str(item["pk"]).startswith("E#"):
                 entry = entry_from_item(item)
-                assert entry.ik not in found, f"{entry.ik} stands twice"
-                found[entry.ik] = entry
+                found[entry.id] = entry
         return found
 
     def accounts(self) -> dict[str, LedgerAccount]:

@@ -11,7 +11,7 @@ from shared.errors import Overloaded, RejectionError, StoreError
 from shared.graphql.results import failure
 from shared.ledger.rejections import Rejection, reject
 from shared.observe import STORE_FAILED, EventLog
-from write_service.plans import Conflicted, Rejected, Unknown
+from write_service.plans import Conflicted, Moved, Rejected, Unknown
 
 _LOG = EventLog("mutations")
 
@@ -53,10 +53,10 @@ def _first_problem(error: ValidationError) -> str:
     return f"{where}: {problem['msg']}."
 
 
-def refusal(outcome: Rejected | Conflicted | Unknown) -> Rejection:
+def refusal(outcome: Rejected | Conflicted | Unknown | Moved) -> Rejection:
     """The one refusal that a mutation of a single thing answers with."""
     if isinstance(outcome, Rejected):
         return outcome.rejections[0][1]
-    if isinstance(outcome, Conflicted):
+    if isinstance(outcome, Conflicted | Moved):
         return reject("overloaded")
     return reject("unavailable", what="The store's answer")

@@ -34,7 +34,7 @@ def entry_result(context: RequestContext, entry: LedgerEntry, is_ik_replay: bool
     }
 
 
-async def _command(
+async def entry_command(
     services: WriteServices, workspace_id: str, ik: str, raw: dict[str, Any], where: str
 ) -> AddLedgerEntry:
     """The command of one input; accounts that it names by id are turned into paths first."""
@@ -90,7 +90,7 @@ def bind(services: WriteServices) -> dict[str, Any]:
     async def add_entry(
         context: RequestContext, ik: str, entry: dict[str, Any]
     ) -> Answer | Rejection:
-        command = await _command(services, context.workspace_id, ik, entry, "entry")
+        command = await entry_command(services, context.workspace_id, ik, entry, "entry")
         outcome = await post_entry(services, command)
         if isinstance(outcome, Committed):
             posted, is_ik_replay = outcome.entries[0]
@@ -111,7 +111,7 @@ def bind(services: WriteServices) -> dict[str, Any]:
                 where = f"entries[{place}].entry"
                 workspace_id = context.workspace_id
                 commands.append(
-                    await _command(services, workspace_id, each["ik"], each["entry"], where)
+                    await entry_command(services, workspace_id, each["ik"], each["entry"], where)
                 )
             except RejectionError as error:
                 refused.append((place, error.rejection))

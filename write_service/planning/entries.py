@@ -17,9 +17,9 @@ from shared.ledger.rejections import Rejection
 from shared.ledger.schemas import ConditionTemplate, EntryType
 from shared.limits import (
     CONDITIONS_PER_ENTRY_MAX,
+    ENTRY_BYTES_MAX,
     GROUP_VALUE_CHARS_MAX,
     GROUPS_PER_ENTRY_MAX,
-    ITEM_BYTES_MAX,
     LINES_PER_ENTRY_MAX,
     TAG_VALUE_CHARS_MAX,
     TAGS_PER_ENTRY_MAX,
@@ -42,21 +42,30 @@ from write_service.planning.lines import (
 )
 from write_service.planning.parameters import ParameterValues, check_parameters
 from write_service.planning.view import LedgerView, ResolvedAccount
-from write_service.plans import EntryPlan, PlannedCondition, PlannedDelta, condition_range
+from write_service.plans import (
+    FIRST,
+    ChainPlace,
+    EntryPlan,
+    PlannedCondition,
+    PlannedDelta,
+    condition_range,
+)
 
 _NO_PARAMETERS = ParameterValues({}, {}, {}, {})
-_ATTEMPT_BYTES = 40  # the mark that packing adds to the item
+ATTEMPT_BYTES = 40  # the mark that packing adds to the item
 
 
-def plan_entry(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan | Rejection:
+def plan_entry(
+    command: AddLedgerEntry, view: LedgerView, now_ms: int, place: ChainPlace = FIRST
+) -> EntryPlan | Rejection:
     """What posting `command` at `now_ms` would write, or the first reason to refuse it."""
     try:
-        return _plan(command, view, now_ms)
+        return _plan(command, view, now_ms, place)
     except RejectionError as error:
         return error.rejection
 
 
-def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
+def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int, place: ChainPlace) -> EntryPlan:
     entry_type = _entry_type(command, view)
     values = _NO_PARAMETERS
     if entry_type is not None and entry_type.lines is not None:
@@ -83,16 +92,16 @@ def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
     if len(drafts) > LINES_PER_ENTRY_MAX:
         raise refused("ledger_entry_too_many_lines", count=len(drafts), max=LINES_PER_ENTRY_MAX)
     conditions = _conditions(command, entry_type, view, values)
-    entry = _entry(command, entry_type, view, values, drafts, conditions, now_ms)
-    deltas = _deltas(drafts)
+    entry = _entry(command, entry_type, view, values, drafts, conditions, now_ms, place.position)
+    deltas = strong_deltas(drafts)
     if entry.groups:
         deltas += group_deltas(view, entry, entry.groups)
     if conditions and len(drafts) < len(asked):
         deltas = _with_unposted(deltas, asked, conditions, view)
     item = entry_item(entry, "")
-    size = item_bytes(item) + _ATTEMPT_BYTES
-    if size > ITEM_BYTES_MAX:
-        raise refused("entry_too_large", bytes=size, max=ITEM_BYTES_MAX)
+    size = item_bytes(item) + ATTEMPT_BYTES
+    if size > ENTRY_BYTES_MAX:
+        raise refused("entry_too_large", bytes=size, max=ENTRY_BYTES_MAX)
     return EntryPlan(
         entry=entry,
         item=item,
@@ -100,7 +109,10 @@ def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int) -> EntryPlan:
         deltas=deltas,
         conditions=_planned_conditions(view, conditions, deltas),
         accounts=_new_accounts(view, drafts, values, now_ms),
-        listed=_listed(view, entry, drafts),
+        listed=strong_list_items(view, entry, drafts),
+        chain=None
+        if place.head_before is None
+        else place.step(identifiers.entry_id(entry.ledger_id, entry.ik, 1)),
     )
 
 
@@ -131,17 +143,18 @@ def _entry(
     drafts: list[DraftLine],
     conditions: tuple[EntryCondition, ...],
     now_ms: int,
+    position: int,
 ) -> LedgerEntry:
     description = command.description
     if description is None and entry_type is not None and entry_type.description is not None:
         description = entry_type.description.render(values.texts)
     ledger = view.ledger
     return LedgerEntry(
-        id=identifiers.entry_id(ledger.id, command.ik, 1),
+        id=identifiers.entry_id(ledger.id, command.ik, position),
         ledger_id=ledger.id,
         workspace_id=ledger.workspace_id,
         ik=command.ik,
-        position=1,
+        position=position,
         posted_ms=now_ms if command.posted_ms is None else command.posted_ms,
         created_ms=now_ms,
         lines=tuple([_line(index, draft) for index, draft in enumerate(drafts)]),
@@ -293,7 +306,7 @@ def _planned_conditions(
 
 
 # --- What is written beside the entry -------------------------------------------------------------
-def _deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
+def strong_deltas(drafts: list[DraftLine]) -> tuple[PlannedDelta, ...]:
     """What the lines add to strong balances: own ones, and total ones up to the root."""
     sums: dict[BalanceKey, int] = {}
     below: dict[BalanceKey, int] = {}
@@ -363,7 +376,7 @@ def _with_unposted(
         BalanceKey(resolve_account(view, each.account_path).id, each.currency, each.scope)
         for each in conditions
     }
-    unposted = [each for each in _deltas(asked) if each.key in wanted - moved]
+    unposted = [each for each in strong_deltas(asked) if each.key in wanted - moved]
     assert all(each.amount == 0 for each in unposted), "what is left out adds nothing"
     return (*deltas, *unposted)
 
@@ -436,7 +449,9 @@ def _linked(
     )
 
 
-def _listed(view: LedgerView, entry: LedgerEntry, drafts: list[DraftLine]) -> tuple[Item, ...]:
+def strong_list_items(
+    view: LedgerView, entry: LedgerEntry, drafts: list[DraftLine]
+) -> tuple[Item, ...]:
     """Items of the strong lists that the entry and its lines stand in."""
     found: list[Key] = []
     if view.schema.entries_strong:

@@ -37,7 +37,7 @@ class Desk:
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.connections: list[Connection] = []
-        self.slept: list[float] = []
+        self.slept: list[int] = []
         self.out = ""
         self.err = ""
 
@@ -54,12 +54,12 @@ class Desk:
         self.connections.append(connection)
         yield self
 
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+    async def pause(self, ms: int) -> None:
+        self.slept.append(ms)
 
     def run(self, *argv: str) -> int:
         out, err = BytesIO(), StringIO()
-        world = World(self.variables, self.folder, out, err, self.connect, self.sleep)
+        world = World(self.variables, self.folder, out, err, self.connect, self.pause)
         code = run(argv, world)
         self.out, self.err = out.getvalue().decode(), err.getvalue()
         return code
@@ -373,7 +373,7 @@ def test_a_trial_balance_that_does_not_balance_is_read_again_then_told(desk: Des
     desk.answers["GetReportLedger"] = ledger_found
     desk.answers["GetTrialBalance"] = paged([[account("a", "asset", 5), account("i", "income", 4)]])
     assert desk.run("report", "trial-balance", "--ledger", "mine") == 1
-    assert desk.slept == [1.5] * (TRIAL_BALANCE_ATTEMPTS_MAX - 1)
+    assert desk.slept == [1_500] * (TRIAL_BALANCE_ATTEMPTS_MAX - 1)
     proof = "USD: assets 0.05 - liabilities 0.00 = 0.05 ≠ 0.04 = income 0.04 - expenses 0.00"
     assert desk.err == (
         f"error: the trial balance doesn't balance\n{proof}\nentries were being posted or "

@@ -147,3 +147,12 @@ async def test_a_service_that_is_not_there_is_told(url: str) -> None:
     async with HttpClient(Connection(url, url, "me", "secret", "all"), 0) as client:
         with pytest.raises(CommandFailure, match=f"^{url} can't be reached: "):
             await client.execute("query", {})
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**64])
+async def test_what_json_cannot_carry_is_told_and_not_sent(value: Any) -> None:
+    service = Service()
+    async with service.client() as client:
+        with pytest.raises(CommandFailure, match="^can't be sent as JSON: "):
+            await client.execute("query", {"x": value})
+    assert service.token_requests == []

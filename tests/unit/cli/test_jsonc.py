@@ -30,6 +30,9 @@ def test_comments_and_last_commas_are_left_out() -> None:
         ("{/* open", "line 1, column 2: "),
         ("[,]", "line 1, column 2: "),
         ("", "line 1, column 1: "),
+        ("[NaN]", "NaN is no number of JSON"),
+        ("[-Infinity]", "-Infinity is no number of JSON"),
+        ("[" + "1" * 10_000 + "]", "a number is too long"),
     ],
 )
 def test_a_fault_is_told_where_it_stands_in_the_file(text: str, problem: str) -> None:

@@ -260,7 +260,7 @@ def test_reversals_and_hidden_entries_count_like_any_other():
         from shared.ledger.identifiers import entry_id
 
         undo = replace(undo, id=entry_id(world.ledger.id, "a", 2), reverses=first.id)
-        done = replace(first, reversed_by=undo.id, reversed_at_ms=1, revision=2)
+        done = replace(first, reversed_by=undo.id, reversed_at_ms=undo.created_ms, revision=2)
         await stand(world.table, first)
         await world.drain()
         await stand(world.table, undo, done)

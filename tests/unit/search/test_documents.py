@@ -89,6 +89,7 @@ def test_an_entry_is_searched_by_what_its_lists_filter_by() -> None:
         "accounts": [
             account_id(LEDGER, "assets/cash"),
             account_id(LEDGER, "liabilities/users:7/held:9"),
+            "liabilities/users:*/held:*",
         ],
         "type": "pay",
         "type_version": 3,

@@ -9,6 +9,8 @@ from shared.store import keys
 from shared.store.table import Key
 
 PART = st.text("ab:/0", min_size=1, max_size=4)  # no part can hold a #
+LETTERS = st.characters(exclude_characters="#", exclude_categories=["Cs"])
+LONG_PATHS = st.text(LETTERS, max_size=1_024)
 MILLISECONDS = st.integers(0, keys.POSTED_MS_MAX)
 MAKERS = (
     (keys.entry, (PART,)),
@@ -30,6 +32,9 @@ MAKERS = (
     (keys.strong_total, (PART, PART)),
     (keys.history_head, (PART, PART)),
     (keys.history_month, (PART, PART, st.integers(101, 999_912))),
+    (keys.entry_count, (PART, PART, st.integers(1, 10**9))),
+    (keys.group_eventual, (PART, PART, PART, PART)),
+    (keys.group_strong, (PART, PART, PART, PART)),
     (keys.strong_entry_listed, (PART, MILLISECONDS, PART)),
     (keys.strong_line_listed, (PART, MILLISECONDS, PART)),
     (keys.ledger_migration, (PART, st.integers(1, 10**9))),
@@ -64,6 +69,24 @@ def test_two_things_never_share_a_key(one, other):
     (make_one, parts_one), (make_other, parts_other) = one, other
     same = make_one is make_other and parts_one == parts_other
     assert (make_one(*parts_one) == make_other(*parts_other)) == same
+
+
+@given(
+    PART,
+    st.text(st.characters(exclude_characters="#", exclude_categories=["Cs"]), max_size=1_024),
+    PART,
+    st.booleans(),
+)
+def test_the_sort_key_of_a_groups_balance_says_what_it_is_and_is_never_too_long(
+    group, path, account, is_strong
+):
+    make = keys.group_strong if is_strong else keys.group_eventual
+    custom = "CUSTOM/" + "ü" * 36
+    key = make(group, path, account * 8, custom)
+    assert keys.parse_group_balance(key.sk) == (account * 8, custom, is_strong)
+    assert len(key.sk.encode()) <= 1_024
+    assert key.sk.startswith(f"{keys.group_path(path)}#")
+    assert path.startswith(keys.group_path(path))
 
 
 def test_the_clients_of_a_workspace_lie_in_one_partition_by_id():
