@@ -558,3 +558,24 @@ def test_a_process_stops_in_time_though_the_index_hangs():
         await process.stop()
 
     simulated(main)
+
+
+def test_a_deleted_ledger_is_not_refreshed_and_keeps_no_marks():
+    async def main(world: World):
+        await open_clearing(world)
+        process = world.start()
+        await stand(world.table, moved(world, "1", "a", 10))
+        await settle(world)
+        await process.kill()
+        deleted = replace(world.ledger, state="deleted", revision=world.ledger.revision + 1)
+        await stand(world.table, deleted)
+        await put_marks(world.table, [account_id(world.ledger.id, leg("a"))], "late")
+        process = world.start("after")
+        await stand(world.table, moved(world, "2", "a", 5), moved(world, "3", "b", 5))
+        await settle(world)
+        await world.index.refresh()
+        assert await world.index.count(Kind.ACCOUNTS, world.ledger.id) == 0
+        assert await world.judge() == []
+        await process.stop()
+
+    simulated(main)
