@@ -100,7 +100,8 @@ class Worker:
             except (StoreError, Overloaded, *BROKEN) as error:
                 LOG.warning(WORK_FAILED, error=error)
             try:
-                await asyncio.wait_for(arrived.wait(), WORK_POLL_MS / 1_000)
+                async with asyncio.timeout(WORK_POLL_MS / 1_000):
+                    await arrived.wait()
             except TimeoutError:
                 continue
         if self._tasks:
