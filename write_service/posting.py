@@ -18,10 +18,12 @@ from write_service.commands import AddLedgerEntry
 from write_service.committer import Committer
 from write_service.outcomes import committed, is_replay, judge, with_replays
 from write_service.packing import (
+    REVERSING_ITEMS_MAX,
     UPDATE_BYTES,
     balance_item_key,
     is_contradictory,
     items_needed,
+    items_to_reverse,
 )
 from write_service.planning.entries import plan_entry
 from write_service.plans import (
@@ -184,8 +186,10 @@ async def commit_member(services: WriteServices, member: Member) -> Outcome:
 
 
 def transaction_too_large(plans: Sequence[EntryPlan]) -> Rejection | None:
-    """What can't be one transaction is refused before it is queued."""
+    """What can't be one transaction, or reversed in one, is refused before it is queued."""
     count = items_needed(plans)
+    if count > TRANSACT_ITEMS_MAX - REVERSING_ITEMS_MAX:
+        count = max([count, *map(items_to_reverse, plans)])
     size = sum(plan.item_bytes for plan in plans)
     if count > TRANSACT_ITEMS_MAX:
         return reject("ledger_entry_batch_too_large", count=count, max=TRANSACT_ITEMS_MAX)

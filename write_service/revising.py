@@ -78,14 +78,25 @@ async def update_entry(
         planned = plan_update(command, standing.entry, standing.item, view)
         if planned is None:
             return standing.entry
-        if isinstance(planned, Rejection):
-            return _refused(planned)
+        refused = planned if isinstance(planned, Rejection) else _irreversible(planned, view)
+        if refused is not None:
+            return _refused(refused)
+        assert isinstance(planned, EntryPlan)
         outcome = await commit_member(services, Member((planned,)))
         if isinstance(outcome, Committed):
             return planned.entry
         if not isinstance(outcome, Moved):
             return outcome
     return Conflicted()
+
+
+def _irreversible(planned: EntryPlan, view: LedgerView) -> Rejection | None:
+    """Refuses to join strong groups that one transaction couldn't take the entry out of again: it
+    writes more than the one that joins them."""
+    if not planned.deltas:
+        return None
+    reversal = plan_reversal(planned.entry, planned.item, view, planned.entry.created_ms)
+    return reversal if isinstance(reversal, Rejection) else transaction_too_large((reversal,))
 
 
 # --- Reverse --------------------------------------------------------------------------------------
