@@ -239,7 +239,7 @@ PARAMETER_CASES = [
     ),
     post_case(
         "array parameter empty: no line",
-        "ledger_entry_too_many_lines",
+        "lines_required",
         type="split",
         parameters={"parts": []},
     ),
