@@ -30,7 +30,7 @@ from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger
 from shared.observe import EventLog
-from shared.search.index import Index, Operation
+from shared.search.index import Index, Kind, Operation
 from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.table import Update
@@ -139,12 +139,9 @@ class SearchApplier:
 
     def _refusal(self, changes: Sequence[StreamChange], operation: Operation, reason: str) -> Aside:
         """A refused operation together with the change that it came from."""
+        name = (operation.kind, operation.id, operation.version)
         for change in changes:
-            if isinstance(change, Change) and any(
-                (each.kind, each.id, each.version)
-                == (operation.kind, operation.id, operation.version)
-                for each in project_documents(change)
-            ):
+            if isinstance(change, Change) and name in _operation_names(change):
                 return document_aside(
                     change.sequence, operation, reason, self._clock.now_ms(), change.pk
                 )
@@ -239,6 +236,15 @@ def _uncounted(change: StreamChange) -> Unreadable | None:
     if not change.new.groups or not change.new.updates:
         return None
     return unprojectable(change, ValueError("what it was before can't be read"))
+
+
+def _operation_names(change: Change) -> list[tuple[Kind, str, int]]:
+    """Kind, id and version of each operation that the change comes to; none when it can't be
+    projected."""
+    try:
+        return [(each.kind, each.id, each.version) for each in project_documents(change)]
+    except UNREADABLE:
+        return []
 
 
 def deleted_ledgers(changes: Sequence[StreamChange]) -> list[str]:
