@@ -26,6 +26,7 @@ from write_service.packing import (
     items_to_reverse,
 )
 from write_service.planning.entries import plan_entry
+from write_service.planning.view import LedgerView
 from write_service.plans import (
     FIRST,
     ChainPlace,
@@ -56,15 +57,26 @@ class WriteServices:
 
 
 async def plan(
-    services: WriteServices, command: AddLedgerEntry, place: ChainPlace = FIRST
+    services: WriteServices,
+    command: AddLedgerEntry,
+    place: ChainPlace = FIRST,
+    since_ms: int | None = None,
 ) -> EntryPlan | Rejection:
-    """The plan of one entry, after the reads that it needs (none when warm)."""
+    """The plan of one entry, after the reads that it needs (none when warm).
+
+    What is refused is planned again if the ledger has come to another Schema version since the
+    request began, at `since_ms` (now when None).
+    """
     prefetcher = services.prefetcher
+    started_ms = services.clock.now_ms() if since_ms is None else since_ms
     try:
         ledger = await prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
         view = await prefetcher.view(ledger)
-        await prefetcher.learn(command, view)
-        planned = plan_entry(command, view, services.clock.now_ms(), place)
+        planned = await _plan_on(services, command, view, place)
+        if isinstance(planned, Rejection):
+            newer = await prefetcher.newer_view(view, started_ms)
+            if newer is not None:
+                planned = await _plan_on(services, command, newer, place)
         if isinstance(planned, EntryPlan):
             custom = planned.custom_currencies()
             if custom:
@@ -72,6 +84,13 @@ async def plan(
         return planned
     except RejectionError as error:
         return error.rejection
+
+
+async def _plan_on(
+    services: WriteServices, command: AddLedgerEntry, view: LedgerView, place: ChainPlace
+) -> EntryPlan | Rejection:
+    await services.prefetcher.learn(command, view)
+    return plan_entry(command, view, services.clock.now_ms(), place)
 
 
 async def post_entry(services: WriteServices, command: AddLedgerEntry) -> Outcome:
@@ -132,13 +151,15 @@ async def _post_batch(
     replays: list[tuple[int, LedgerEntry]] = []
     rejections: list[tuple[int, Rejection]] = []
     seen: set[str] = set()
+    started_ms = services.clock.now_ms()
     await services.prefetcher.learn_all(commands)
     for place, command in enumerate(commands):
         end = ends.get(place)
         if end is not None and not end.is_reversal:
             replays.append((place, end))
             continue
-        planned = await plan(services, command, FIRST if end is None else place_after(end))
+        to = FIRST if end is None else place_after(end)
+        planned = await plan(services, command, to, started_ms)
         if isinstance(planned, EntryPlan):
             if planned.entry.id in seen:
                 duplicate = reject("ledger_entry_batch_duplicate_ik", ik=command.ik)

@@ -57,8 +57,11 @@ def _refused(rejection: Rejection) -> Rejected:
 
 
 async def _view(services: WriteServices, ledger: Ledger, entry: LedgerEntry) -> LedgerView:
-    """What planning sees of the ledger, with the accounts of the entry's lines."""
+    """What planning sees of the ledger, with the accounts of the entry's lines: another process
+    may have posted it on a Schema version that is new here."""
     view = await services.prefetcher.view(ledger)
+    if any(isinstance(view.resolve(line.account_path), str) for line in entry.lines):
+        view = await services.prefetcher.newer_view(view, services.clock.now_ms()) or view
     if ledger.schema_key is None:
         paths = {line.account_path: None for line in entry.lines}
         await services.prefetcher.learn_standing(paths, view)

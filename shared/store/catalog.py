@@ -124,6 +124,17 @@ class Catalog:
         self._ledgers[ledger.id] = (ledger, asked_ms)
         return ledger
 
+    async def newer_ledger(self, seen: Ledger, since_ms: int) -> Ledger | None:
+        """The live ledger if it is on another Schema version than `seen`: what was refused on that
+        one may be right. Reads the head unless it was asked for at `since_ms` or later.
+        """
+        held = self._ledgers.get(seen.id)
+        if held is not None and held[1] >= since_ms:
+            head: Ledger | None = _live(held[0])
+        else:
+            head = await self._read_ledger(seen.id)
+        return None if head is None or head.schema_version == seen.schema_version else head
+
     def forget_ledger(self, ledger_id: str) -> None:
         """Forgets this ledger: the process has just changed it."""
         self._ledgers.pop(ledger_id, None)
