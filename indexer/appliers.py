@@ -35,7 +35,7 @@ from shared.ledger.clearing import PostedWindow
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger
 from shared.observe import EventLog
-from shared.search.index import Index, Operation
+from shared.search.index import Index, Kind, Operation
 from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.table import Table, Update
@@ -176,19 +176,16 @@ class SearchApplier:
         reason: str,
     ) -> Aside:
         """A refused operation together with the change that it came from."""
-        for each, change in moved:
+        for each, moved_change in moved:
             if each is operation:
                 return document_aside(
-                    change.sequence, operation, reason, self._clock.now_ms(), change.pk
+                    moved_change.sequence, operation, reason, self._clock.now_ms(), moved_change.pk
                 )
-        for record in changes:
-            if isinstance(record, Change) and any(
-                (each.kind, each.id, each.version)
-                == (operation.kind, operation.id, operation.version)
-                for each in project_documents(record)
-            ):
+        name = (operation.kind, operation.id, operation.version)
+        for change in changes:
+            if isinstance(change, Change) and name in _operation_names(change):
                 return document_aside(
-                    record.sequence, operation, reason, self._clock.now_ms(), record.pk
+                    change.sequence, operation, reason, self._clock.now_ms(), change.pk
                 )
         raise AssertionError("every operation comes from a change of the read")
 
@@ -310,6 +307,15 @@ def _uncounted(change: StreamChange) -> Unreadable | None:
     if not change.new.groups or not change.new.updates:
         return None
     return unprojectable(change, ValueError("what it was before can't be read"))
+
+
+def _operation_names(change: Change) -> list[tuple[Kind, str, int]]:
+    """Kind, id and version of each operation that the change comes to; none when it can't be
+    projected."""
+    try:
+        return [(each.kind, each.id, each.version) for each in project_documents(change)]
+    except UNREADABLE:
+        return []
 
 
 def deleted_ledgers(changes: Sequence[StreamChange]) -> list[str]:

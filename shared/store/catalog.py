@@ -40,7 +40,7 @@ class Catalog:
     def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
-        self._ledgers: dict[str, tuple[Ledger, int]] = {}  # id -> head, when it was read
+        self._ledgers: dict[str, tuple[Ledger, int]] = {}  # id -> head, when it was asked for
         self._ids: dict[tuple[str, str], str] = {}  # (workspace, ik) -> ledger id
         self._schemas: dict[tuple[str, str, int, int], Schema] = {}
         self._accounts: dict[str, LedgerAccount] = {}
@@ -85,10 +85,12 @@ class Catalog:
         held = self._ledgers.get(ledger_id)
         if held is not None:
             return held[0]
+        asked_ms = self._clock.now_ms()
         item = await self._table.get(keys.ledger(ledger_id), consistent=True)
-        return None if item is None else self._hold(ledger_from_item(item))
+        return None if item is None else self._hold(ledger_from_item(item), asked_ms)
 
     async def _read_ledger_by_ik(self, workspace_id: str, ik: str) -> Ledger | None:
+        asked_ms = self._clock.now_ms()
         ik_key = keys.ledger_ik(workspace_id, ik)
         known = self._ids.get((workspace_id, ik))
         if known is None:
@@ -108,18 +110,31 @@ class Catalog:
         if len(self._ids) >= LEDGERS_CACHED_MAX:
             self._ids.pop(next(iter(self._ids)))
         self._ids[(workspace_id, ik)] = ledger_id
-        return _live(self._hold(ledger_from_item(item)))
+        return _live(self._hold(ledger_from_item(item), asked_ms))
 
     async def _read_ledger(self, ledger_id: str) -> Ledger | None:
+        asked_ms = self._clock.now_ms()
         item = await self._table.get(keys.ledger(ledger_id), consistent=True)
-        return None if item is None else _live(self._hold(ledger_from_item(item)))
+        return None if item is None else _live(self._hold(ledger_from_item(item), asked_ms))
 
-    def _hold(self, ledger: Ledger) -> Ledger:
+    def _hold(self, ledger: Ledger, asked_ms: int) -> Ledger:
+        """Remembers the head as of the moment that it was asked for: an answer may be slow."""
         self._ledgers.pop(ledger.id, None)
         if len(self._ledgers) >= LEDGERS_CACHED_MAX:
             self._ledgers.pop(next(iter(self._ledgers)))
-        self._ledgers[ledger.id] = (ledger, self._clock.now_ms())
+        self._ledgers[ledger.id] = (ledger, asked_ms)
         return ledger
+
+    async def newer_ledger(self, seen: Ledger, since_ms: int) -> Ledger | None:
+        """The live ledger if it is on another Schema version than `seen`: what was refused on that
+        one may be right. Reads the head unless it was asked for at `since_ms` or later.
+        """
+        held = self._ledgers.get(seen.id)
+        if held is not None and held[1] >= since_ms:
+            head: Ledger | None = _live(held[0])
+        else:
+            head = await self._read_ledger(seen.id)
+        return None if head is None or head.schema_version == seen.schema_version else head
 
     def forget_ledger(self, ledger_id: str) -> None:
         """Forgets this ledger: the process has just changed it."""

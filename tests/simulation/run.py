@@ -23,22 +23,8 @@ async def simulate(seed: int) -> Counter[str]:
     often."""
     world = World(seed)
     await world.open()
-    chaos = asyncio.ensure_future(world.chaos())
-    bookkeeper = Bookkeeper(world)
-    clients = [world.client(number) for number in range(CLIENTS)]
-    await asyncio.gather(*clients, bookkeeper.run())
-    world.calm()
-    await chaos
-    await asyncio.gather(*world.rebuilds)
-    await world.table.settle()
-    await world.resolve()
-    await bookkeeper.settle()
-
-    async def is_done() -> bool:
-        return not await audit_everything(world)
-
     try:
-        await world.catch_up(is_done)
+        await _live(world)
     finally:
         await world.stop()
     wrong = [*audit_fates(world), *audit_changes(world), *audit_conditions(world)]
@@ -46,6 +32,27 @@ async def simulate(seed: int) -> Counter[str]:
     wrong += [str(finding) for finding in await audit_everything(world)]
     assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])
     return reached(world)
+
+
+async def _live(world: World) -> None:
+    """Clients ask while processes die; then all is calm until everything is known and indexed."""
+    chaos = asyncio.ensure_future(world.chaos())
+    bookkeeper = Bookkeeper(world)
+    clients = [world.client(number) for number in range(CLIENTS)]
+    try:
+        await asyncio.gather(*clients, bookkeeper.run())
+    finally:
+        world.calm()
+        await chaos
+        await asyncio.gather(*world.rebuilds)
+    await world.table.settle()
+    await world.resolve()
+    await bookkeeper.settle()
+
+    async def is_done() -> bool:
+        return not await audit_everything(world)
+
+    await world.catch_up(is_done)
 
 
 def reached(world: World) -> Counter[str]:
