@@ -267,6 +267,21 @@ PARAMETER_CASES = [
 PAIR = [runtime_line(BANK, "5"), runtime_line(INCOME, "5")]
 
 
+# The enum in the line must not change how the rest of it is refused.
+BESIDE_AN_ENUM: dict[str, Any] = {
+    "too much": {"amount": str(INT96_MAX + 1)},
+    "a float": {"amount": 1.5},
+    "an unsafe tag": {"tags": [{"key": "a/b", "value": "v"}]},
+    "an account by a number": {"account": {"path": 1}},
+    "no such currency": {"currency": {"code": "USB"}},
+    "a currency by a number": {"currency": {"code": 1}},
+}
+
+
+def _in_dollars(line: dict[str, Any]) -> dict[str, Any]:
+    return {**runtime_line(BANK, "5", currency={"code": "USD"}), **line}
+
+
 def odd_line(name: str, code: str, path: str) -> Case:
     """A line on an account that isn't one, beside a good one."""
     return lines_case(f"line on {name}", code, [runtime_line(path, "5"), PAIR[1]])
@@ -416,6 +431,10 @@ LINE_CASES = [
             PAIR[1],
         ],
     ),
+    *[
+        lines_case(f"line of {name} beside a currency", BAD_INPUT, [_in_dollars(line), PAIR[1]])
+        for name, line in BESIDE_AN_ENUM.items()
+    ],
     lines_case(
         "line in a custom currency without an id",
         "invalid_currency",
