@@ -174,6 +174,52 @@ async def test_ties_are_in_one_order(client: Any) -> None:
         assert await walk(size) == whole
 
 
+@rule("reference 10", "before goes with first too, and gives the page before")
+async def test_the_page_before_is_asked_for_with_either_size(client: Any) -> None:
+    ledger = await opened(client, document(FEE))
+    iks = [f"e{number}" for number in range(6)]
+    for number, ik in enumerate(iks):
+        await posted(client, ledger, ik, type="fee", posted=f"2024-03-0{9 - number}")
+
+    async def page(**place: Any) -> tuple[list[str], Any]:
+        found = (await client.list_ledger_entries(ledger, **place)).ledger.ledger_entries
+        return [each.ik for each in found.nodes], found.page_info
+
+    async def first() -> list[str]:
+        return (await page(first=2))[0]
+
+    await eventually(first, iks[:2])
+
+    async def whole() -> list[str]:
+        return (await page())[0]
+
+    await eventually(whole, iks)
+    _, info = await page(first=2)
+    second, info = await page(first=2, after=info.end_cursor)
+    assert (second, info.has_previous_page, info.has_next_page) == (iks[2:4], True, True)
+    for size in ({"first": 2}, {}):
+        back, edge = await page(before=info.start_cursor, **size)
+        assert (back, edge.has_previous_page, edge.start_cursor) == (iks[:2], False, None)
+        assert edge.end_cursor is not None
+    last, _ = await page(first=2, after=info.end_cursor)
+    assert last == iks[4:]
+
+
+@rule("reference 6", "A version that a Schema doesn't have is told, not guessed")
+async def test_a_version_that_is_not_there_is_an_error(client: Any) -> None:
+    schema = document(FEE)
+    await store(client, schema)
+    query = """query v($key: SafeString!, $version: Int) {
+      schema(schema: {key: $key}) { key version(version: $version) { version } }
+    }"""
+    for version in (2, -1):
+        code = await refusal(client, query, key=schema["key"], version=version)
+        assert code == "schema_version_not_found", version
+    for version in (0, 1, None):
+        answer = await ask(client, query, key=schema["key"], version=version)
+        assert answer["schema"]["version"] == {"version": 1}
+
+
 @rule("guide C.c", "The command line stores a Schema file, comments and ${VARIABLES} and all")
 async def test_the_command_line_stores_a_schema(
     client: Any, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
