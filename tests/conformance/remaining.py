@@ -76,13 +76,12 @@ async def store(client: Any, schema: dict[str, Any]) -> Any:
     return result.schema_
 
 
-async def opened(client: Any, schema: dict[str, Any]) -> str:
+async def opened(client: Any, schema: dict[str, Any], offset: str | None = None) -> str:
     """Stores the Schema; the ik of a fresh Ledger of it."""
     await store(client, schema)
     ik = f"ledger-{uuid4().hex[:12]}"
-    made = (
-        await client.create_ledger(ik, CreateLedgerInput(name="Own"), schema["key"])
-    ).create_ledger
+    ledger = CreateLedgerInput(name="Own", balanceUTCOffset=offset)
+    made = (await client.create_ledger(ik, ledger, schema["key"])).create_ledger
     assert made.typename__ == "CreateLedgerResult", getattr(made, "message", made)
     return ik
 

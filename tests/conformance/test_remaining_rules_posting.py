@@ -7,7 +7,7 @@ import pytest
 from fragment.sdk.client import Client
 
 from loadtests.common.system import System
-from tests.conformance.asking import arguments, ask
+from tests.conformance.asking import arguments, ask, eventually
 from tests.conformance.remaining import (
     STRONG,
     document,
@@ -233,6 +233,7 @@ async def test_lines_have_a_side_and_a_magnitude(client: Any, sign: int) -> None
     assert await own(client, ledger, "costs") == sign * 3
 
 
+@rule("guide E.c", "A Linked Ledger Account is not posted to by addLedgerEntry")
 @rule("reference 8 Posting", "A Linked Ledger Account is posted to by reconcileTx alone")
 async def test_linked_accounts_are_not_posted_to(client: Any) -> None:
     schema = document(BY_HAND)
@@ -352,3 +353,88 @@ async def test_names_are_bounded(client: Any) -> None:
     assert most["updateLedger"] == {"ledger": {"name": "n" * 256}}
     over = await ask(client, query, ik=ledger, name="n" * 257)
     assert over["updateLedger"] == {"code": "invalid_string"}
+
+
+# --- Batches --------------------------------------------------------------------------------------
+async def add_all(client: Any, ledger: str, *entries: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a batch; each entry is given as JSON, with its ik among the members."""
+    query = """mutation all($entries: [AddLedgerEntryInput!]!) {
+      addLedgerEntries(entries: $entries) {
+        __typename
+        ... on AddLedgerEntriesResult { results { isIkReplay entry { ik type } } }
+        ... on AddLedgerEntriesError { code errors { ik code } }
+        ... on BadRequestError { code }
+      }
+    }"""
+    named = [
+        {"ik": entry.pop("ik"), "entry": {"ledger": {"ik": ledger}, **entry}}
+        for entry in map(dict, entries)
+    ]
+    answer: dict[str, Any] = (await ask(client, query, entries=named))["addLedgerEntries"]
+    return answer
+
+
+@rule("reference 8 Batches", "A batch is bounded by what one transaction can carry")
+async def test_a_batch_that_no_transaction_carries_is_refused_whole(client: Any) -> None:
+    fund = kind("fund", line("a", "assets/bank", "1"), line("b", "debts/users:{{user}}", "1"))
+    schema = document(fund, moves("fee", "1"))
+    schema["chartOfAccounts"]["accounts"][1]["children"][0].pop("name")
+    ledger = await opened(client, schema)
+    wide = [{"ik": f"w{at}", "type": "fund", "parameters": {"user": f"u{at}"}} for at in range(40)]
+    refused = await add_all(client, ledger, *wide)
+    assert refused["code"] == "ledger_entry_batch_too_large"
+    assert (await client.get_ledger_entry("w0", ledger)).ledger_entry is None
+    narrow = [{"ik": f"n{at}", "type": "fee"} for at in range(95)]
+    answer = await add_all(client, ledger, *narrow)
+    assert [each["entry"]["ik"] for each in answer["results"]] == [f"n{at}" for at in range(95)]
+    assert await own(client, ledger, "assets/cash") == 95
+
+
+@rule("reference 8 Batches", "Every failing entry of a batch is listed, and no good one")
+@rule("reference 8 Batches", "An ik that is given twice for a Ledger refuses the batch")
+async def test_a_batch_names_all_that_fail(client: Any) -> None:
+    ledger = await opened(client, document(BY_HAND, moves("fee", "{{x}}")))
+    batch = [
+        {"ik": "good", "type": "fee", "parameters": {"x": "5"}},
+        {"ik": "unknown", "type": "other"},
+        {"ik": "untold", "type": "fee"},
+        {"ik": "odd", "lines": given(assets__cash=5, income__fees=4)},
+        {"ik": "fine", "type": "by_hand", "lines": given(assets__cash=5, income__fees=5)},
+    ]
+    refused = await add_all(client, ledger, *batch)
+    assert refused["__typename"] == "AddLedgerEntriesError"
+    assert refused["errors"] == [
+        {"ik": "unknown", "code": "ledger_entry_type_not_found"},
+        {"ik": "untold", "code": "missing_parameter"},
+        {"ik": "odd", "code": "invalid_entry_balance"},
+    ]
+    twice = await add_all(client, ledger, batch[0], {**batch[4], "ik": "good"})
+    assert twice["__typename"] == "AddLedgerEntriesError"
+    assert {each["code"] for each in twice["errors"]} == {"ledger_entry_batch_duplicate_ik"}
+    empty = await add_all(client, ledger)
+    assert empty["__typename"] in ("BadRequestError", "AddLedgerEntriesResult")
+    assert await own(client, ledger, "assets/cash") == 0
+
+
+@rule("reference 8 Migration of entries", "entryStats counts entries that have a type")
+async def test_entries_without_a_type_are_not_counted(client: Any) -> None:
+    ledger = await opened(client, document(BY_HAND, moves("fee", "1")))
+    lines = given(assets__cash=5, income__fees=5)
+    await posted(client, ledger, "e1", lines=lines)
+    await posted(client, ledger, "e2", type="by_hand", lines=lines)
+    await posted(client, ledger, "e3", type="fee")
+    await posted(client, ledger, "e4", type="fee")
+    query = """query stats($ik: SafeString!) { ledger(ledger: {ik: $ik}) {
+      entryStats { nodes { type typeVersion count netCount } }
+    } }"""
+
+    async def read() -> list[dict[str, Any]]:
+        return list((await ask(client, query, ik=ledger))["ledger"]["entryStats"]["nodes"])
+
+    await eventually(
+        read,
+        [
+            {"type": "by_hand", "typeVersion": 1, "count": "1", "netCount": "1"},
+            {"type": "fee", "typeVersion": 1, "count": "2", "netCount": "2"},
+        ],
+    )
