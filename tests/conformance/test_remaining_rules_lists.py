@@ -170,7 +170,7 @@ async def test_strong_and_eventual_lists_are_one(client: Any, offset: str) -> No
     ]  # fmt: skip
     for only in (
         {}, {"showHidden": True}, {"isReversed": True}, {"key": {"equalTo": "in"}},
-        {"type": "debit"}, {"posted": {"after": "1970-01-01", "before": "9999-12-30"}},
+        {"type": {"equalTo": "debit"}}, {"posted": {"after": "1970-01-01", "before": "9999-12-30"}},
         {"date": {"withinBalanceUTCOffset": "0001"}}, {"date": {"equalTo": "9999-12-31"}},
     ):  # fmt: skip
         told = {"path": CASH, "filter": only}
