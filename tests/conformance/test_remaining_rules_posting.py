@@ -151,6 +151,7 @@ async def test_repeated_lines_are_copied_for_each_element(client: Any) -> None:
 
 
 @rule("reference 6", "parameters of a type are fixed: filled in, and not to be given")
+@rule("reference 8 Posting", "A parameter is a text; a whole number is taken as its digits")
 async def test_fixed_parameters_are_filled_in(client: Any) -> None:
     fee = moves("fee", "{{x}} - {{off}}", parameters={"off": "2"})
     ledger = await opened(client, document(fee))
@@ -159,6 +160,11 @@ async def test_fixed_parameters_are_filled_in(client: Any) -> None:
     assert answer["entry"]["parameters"] == {"x": "9", "off": "2"}
     both = {"x": "9", "off": "3"}
     assert await unposted(client, ledger, type="fee", parameters=both) == "unknown_parameter"
+    numbers = await posted(client, ledger, "n", type="fee", parameters={"x": 9})
+    assert shown(numbers) == [("in", "7"), ("fee", "7")]
+    for bad in (9.5, True, None, ["9"], {"a": "9"}, "9.0", ""):
+        code = await unposted(client, ledger, type="fee", parameters={"x": bad})
+        assert code in ("invalid_parameter", "missing_parameter"), bad
 
 
 # --- Entries and lines ----------------------------------------------------------------------------
