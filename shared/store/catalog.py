@@ -183,10 +183,11 @@ class Catalog:
         """
         for is_fresh in (False, True):
             if is_fresh or ledger_id not in self._ledgers:
+                asked_ms = self._clock.now_ms()
                 item = await self._table.get(keys.ledger(ledger_id), consistent=True)
                 if item is None:
                     return frozenset()
-                self._hold(ledger_from_item(item))
+                self._hold(ledger_from_item(item), asked_ms)
             ledger = self._ledgers[ledger_id][0]
             if ledger.schema_key is None or ledger.schema_version is None:
                 return frozenset()

@@ -29,6 +29,7 @@ from shared.errors import Overloaded, StoreError, TwofoldError
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger
+from shared.ledger.rejections import Rejection
 from shared.observe import Metrics
 from shared.store import keys
 from shared.store.items import account_attributes, account_from_item, entry_from_item
@@ -326,11 +327,11 @@ class World:
             if len(commands) == 1
             else post_batch(services, commands)
         )
-        outcome: Outcome = await process.call(asked)
+        outcome: Outcome | Rejection = await process.call(asked)
         if isinstance(outcome, Committed):
             post.fate = "acknowledged"
             post.answers = [entry for entry, _ in outcome.entries]
-        elif isinstance(outcome, Rejected):
+        elif isinstance(outcome, Rejected | Rejection):
             post.fate = "refused"
 
     async def ask(self, what: Callable[[WriteServices], Coroutine[Any, Any, None]]) -> None:
