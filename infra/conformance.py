@@ -44,7 +44,8 @@ RECONCILIATION_DOCUMENTS = (
 _HEAD = """# Conformance
 
 Made from the sources of the tests by `python -m infra.docs`; `tests/style` holds it to them. Every
-test here runs on the real engines, through the API. *Not yet* marks a test that is known to fail.
+test here runs on the real engines, through the API. When all have run, everything that they posted
+and changed is recomputed from the entries by `indexer.verify`: nothing may differ.
 
 The guide's operations are in `tests/conformance/guide/`, one file each, and each is run. These are
 not, because they need Links and Txs:

@@ -1,7 +1,10 @@
-"""The official client, unmodified, async and sync; and a ledger of its own for each test."""
+"""The official client, unmodified, async and sync; and a ledger of its own for each test.
+
+When all have run, everything that they posted and changed is recomputed from the entries.
+"""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +17,7 @@ from fragment.sync_sdk.client import Client as SyncClient
 from loadtests.common.system import System
 from tests.conformance.asking import arguments
 
+VERIFY_WAIT_S = 60
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
 
@@ -31,6 +35,14 @@ class Awaited:
             return method(*values, **named)
 
         return call
+
+
+@pytest.fixture(scope="session")
+def system(system: System) -> Iterator[System]:
+    """The session's Twofold, in which nothing differs from the entries in the end."""
+    yield system
+    said = system.run_module("indexer.verify", "--wait", str(VERIFY_WAIT_S))
+    assert said.strip().splitlines()[-1].endswith(" 0 differences"), said
 
 
 @pytest.fixture(params=["async", "sync"])
