@@ -127,10 +127,13 @@ def place_after(end: LedgerEntry) -> ChainPlace:
     return ChainPlace(end.position + 1, end.position)
 
 
-async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) -> Outcome:
+async def post_batch(
+    services: WriteServices, commands: Sequence[AddLedgerEntry | Rejection]
+) -> Outcome | Rejection:
     """Posts all entries or none, in one transaction; each refused entry is told.
 
-    Entries that stand already are replays and don't count for or against the rest.
+    An entry that could not be read stands as its rejection. Entries that stand already are replays
+    and don't count for or against the rest. A Rejection is of the batch, not of any entry.
     """
     ends: dict[int, LedgerEntry] = {}  # of the chains that were read, by place
     for _ in range(CHAIN_LOOKS_MAX):
@@ -138,6 +141,7 @@ async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) ->
         if not isinstance(outcome, Moved):
             return outcome
         for place, command in enumerate(commands):
+            assert not isinstance(command, Rejection), "what is refused isn't committed"
             end = await _end_of(services, command)
             if end is not None:
                 ends[place] = end
@@ -145,15 +149,22 @@ async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) ->
 
 
 async def _post_batch(
-    services: WriteServices, commands: list[AddLedgerEntry], ends: Mapping[int, LedgerEntry]
-) -> Outcome:
+    services: WriteServices,
+    commands: Sequence[AddLedgerEntry | Rejection],
+    ends: Mapping[int, LedgerEntry],
+) -> Outcome | Rejection:
     plans: list[EntryPlan] = []
     replays: list[tuple[int, LedgerEntry]] = []
     rejections: list[tuple[int, Rejection]] = []
     seen: set[str] = set()
     started_ms = services.clock.now_ms()
-    await services.prefetcher.learn_all(commands)
+    await services.prefetcher.learn_all(
+        [command for command in commands if isinstance(command, AddLedgerEntry)]
+    )
     for place, command in enumerate(commands):
+        if isinstance(command, Rejection):
+            rejections.append((place, command))
+            continue
         end = ends.get(place)
         if end is not None and not end.is_reversal:
             replays.append((place, end))
@@ -178,7 +189,7 @@ async def _post_batch(
         return Committed(tuple([(entry, True) for _, entry in replays]))
     too_large = transaction_too_large(plans)
     if too_large is not None:
-        return Rejected(((0, too_large),))
+        return too_large
     return await commit_member(services, Member(tuple(plans), tuple(replays)))
 
 

@@ -10,11 +10,12 @@ are asked at the same time are one read.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from typing import Any, TypeVar
 
 from shared.clock import Clock
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.chart import pattern_of
 from shared.ledger.currencies import CustomCurrency
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schema_parsing import parse_schema
@@ -173,6 +174,33 @@ class Catalog:
             self._schemas.pop(next(iter(self._schemas)))
         self._schemas[(workspace_id, key, generation, version)] = schema
         return schema
+
+    async def clearing_among(self, ledger_id: str, paths: Collection[str]) -> frozenset[str]:
+        """Those of `paths` that are clearing accounts. Reads nothing when all of them are known.
+
+        No later version makes an account a clearing account that was none, so any version says it
+        that knows the account: a path that isn't known has the ledger's head read again.
+        """
+        for is_fresh in (False, True):
+            if is_fresh or ledger_id not in self._ledgers:
+                asked_ms = self._clock.now_ms()
+                item = await self._table.get(keys.ledger(ledger_id), consistent=True)
+                if item is None:
+                    return frozenset()
+                self._hold(ledger_from_item(item), asked_ms)
+            ledger = self._ledgers[ledger_id][0]
+            if ledger.schema_key is None or ledger.schema_version is None:
+                return frozenset()
+            schema = await self.schema(
+                ledger.workspace_id,
+                ledger.schema_key,
+                ledger.schema_generation,
+                ledger.schema_version,
+            )
+            nodes = [(path, schema.chart.nodes.get(pattern_of(path))) for path in paths]
+            if is_fresh or all(node is not None for _, node in nodes):
+                break
+        return frozenset([path for path, node in nodes if node is not None and node.clearing])
 
     # --- Accounts ---------------------------------------------------------------------------------
     def known_account(self, account_id: str) -> LedgerAccount | None:
