@@ -194,24 +194,37 @@ async def _post_batch(
 
 
 async def commit_member(services: WriteServices, member: Member) -> Outcome:
-    """Commits the member; one that no balances could satisfy is judged at once, not queued."""
+    """Commits the member; one that no balances could satisfy is judged at once, not queued.
+
+    A refusal is told only when none of its entries stands afterwards: of two sendings the first may
+    have moved what the second is refused on. Entries are never removed, so one that doesn't stand
+    after the balances were read didn't stand then.
+    """
     if not member.plans:
         return committed(member)
-    if not is_contradictory(member):
-        return await services.committer.commit(member)
-    asked = sorted(member.keys())
+    if is_contradictory(member):
+        outcome: Outcome = await _judge_contradiction(services, member)
+    else:
+        outcome = await services.committer.commit(member)
+    if not isinstance(outcome, Rejected) or member.plans[0].replaces is not None:
+        return outcome
     wanted = [keys.entry(plan.entry.id) for plan in member.plans]
-    wanted += [balance_item_key(key) for key in asked]
     items = await services.table.get_many(wanted, consistent=True)
-    count = len(member.plans)
     standing = {
-        place: entry_from_item(item) for place, item in enumerate(items[:count]) if item is not None
+        place: entry_from_item(item) for place, item in enumerate(items) if item is not None
     }
+    if not standing:
+        return outcome
     if not all(is_replay(member.plans[place], entry) for place, entry in standing.items()):
         return Moved()
-    if standing:
-        return await commit_member(services, with_replays(member, standing))
-    found = dict(zip(asked, map(strong_balance, items[count:]), strict=True))
+    return await commit_member(services, with_replays(member, standing))
+
+
+async def _judge_contradiction(services: WriteServices, member: Member) -> Rejected:
+    asked = sorted(member.keys())
+    wanted = [balance_item_key(key) for key in asked]
+    items = await services.table.get_many(wanted, consistent=True)
+    found = dict(zip(asked, map(strong_balance, items), strict=True))
     outcome = judge([member], found, set()).outcomes[0]
     assert isinstance(outcome, Rejected), "a contradiction fails on every balance"
     return outcome

@@ -18,7 +18,11 @@ class ArtifactError(LaunchError):
 
 
 class ChildError(LaunchError):
-    """A child process died, or didn't become ready in time."""
+    """A child process died, or didn't become ready in time; `exit_code` of one that ended."""
+
+    def __init__(self, message: str, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class PreconditionError(LaunchError):

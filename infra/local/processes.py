@@ -208,7 +208,8 @@ def run_once(name: str, argv: Sequence[str], environment: Mapping[str, str]) -> 
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         reason = lines[-1][:LOG_LINE_MAX] if lines else "no message"
-        raise ChildError(f"{name} failed (exit code {done.returncode}): {reason}")
+        message = f"{name} failed (exit code {done.returncode}): {reason}"
+        raise ChildError(message, done.returncode)
     return done.stdout
 
 

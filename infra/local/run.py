@@ -11,6 +11,7 @@ Anything that goes wrong is told in one line on standard error, and the exit cod
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import urllib.error
@@ -32,6 +33,7 @@ from infra.local.folder import RunFolder
 from infra.local.options import RunOptions, read_options
 from infra.local.processes import (
     LOOPBACK,
+    ROOT,
     Child,
     port_is_free,
     require_free_port,
@@ -40,6 +42,7 @@ from infra.local.processes import (
     wait_until,
 )
 from shared.errors import ConfigurationError
+from shared.search.provision import OUTDATED_EXIT
 from shared.settings import load_settings
 
 SERVICE_READY_TIMEOUT_S = 60.0
@@ -163,7 +166,7 @@ class Run:
         dev = self._bootstrap_client()
         if not self.options.elasticsearch_url:
             self._engine("elasticsearch").wait_ready()
-        self._run_module("shared.search.provision")
+        self._provision_search()
         say("starting the services")
         self._start_services()
         ours = {name: v for name, v in self._environment.items() if name.startswith("TWOFOLD_")}
@@ -212,6 +215,20 @@ class Run:
             engine = Engine(kind, self.options.home, cache, port=port, keep_open=keep_open)
             self._engines.append(engine)  # before it runs: a signal may come at any line
             engine.begin()
+
+    def _provision_search(self) -> None:
+        """Makes the indices; what an older version of the services derived is made anew."""
+        try:
+            self._run_module("shared.search.provision")
+            return
+        except ChildError as error:
+            if error.exit_code != OUTDATED_EXIT:
+                raise
+        say("rebuilding indices and balances for this version; it takes a while for many entries")
+        argv = [sys.executable, "-m", "indexer.rebuild"]
+        done = subprocess.run(argv, env=self._environment, cwd=ROOT, check=False)
+        if done.returncode:
+            raise ChildError(f"indexer.rebuild failed (exit code {done.returncode})")
 
     def _run_module(self, module: str, *arguments: str) -> str:
         return run_once(module, [sys.executable, "-m", module, *arguments], self._environment)

@@ -1,8 +1,8 @@
 """Creates what is missing in Elasticsearch: `python -m shared.search.provision`.
 
 Every kind gets its index and its alias; what stands is left alone. An index that was made with
-another mapping version is never touched: it has to be rebuilt, and until then this command says
-so and exits 1.
+another mapping version is never touched: it has to be rebuilt (`python -m indexer.rebuild`), and
+until then this command says so and exits with OUTDATED_EXIT.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from shared.search.elastic import ElasticIndex
 from shared.search.index import Kind
 from shared.search.indices import MAPPING_VERSION
 from shared.settings import load_settings
+
+OUTDATED_EXIT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ async def _provision() -> int:
             " run the rebuild command",
             file=sys.stderr,
         )
-    return 1 if done.outdated else 0
+    return OUTDATED_EXIT if done.outdated else 0
 
 
 def main() -> None:

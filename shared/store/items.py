@@ -210,8 +210,8 @@ def ledger_from_item(item: Item) -> Ledger:
         schema_version=body["v"],
         state=body["t"],
         revision=revision,
-        schema_generation=body["g"],
-        schema_since=body["f"],
+        schema_generation=body.get("g", 1),
+        schema_since=body.get("f"),
     )
 
 
@@ -248,8 +248,8 @@ def schema_head_from_item(item: Item) -> SchemaHead:
         created_ms=body["d"],
         digest=body["h"],
         revision=revision,
-        generation=body["g"],
-        state=body["t"],
+        generation=body.get("g", 1),
+        state=body.get("t", "live"),
     )
 
 
@@ -270,7 +270,7 @@ def schema_version_item(version: SchemaVersion) -> Item:
 
 def schema_version_from_item(item: Item) -> SchemaVersion:
     body = _body(item)
-    return SchemaVersion(body["w"], body["k"], body["v"], body["d"], body["j"], body["g"])
+    return SchemaVersion(body["w"], body["k"], body["v"], body["d"], body["j"], body.get("g", 1))
 
 
 _MIGRATION_STATUSES: dict[str, MigrationStatus] = {

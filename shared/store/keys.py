@@ -10,8 +10,8 @@ Table `ledger` (streamed):
     LI#<workspace>#<ik>  .             the ledger of an ik, its generation  by ik
     LD#<workspace>       <time>#<id>   a workspace's ledgers, newest first  list
     S#<workspace>#<key>  head          a Schema's newest version            by key
-    S#<workspace>#<key>  v<g>.<number> one version of the g-th Schema that  by version, list
-                                       was stored with the key
+    S#<workspace>#<key>  v<number>     one version; w<g>.<number> of the    by version, list
+                                       g-th Schema stored with the key
     SD#<workspace>       <time>#<key>  a workspace's Schemas, newest first  list
     SL#<workspace>#<key> <time>#<id>   a Schema's ledgers, newest first;    list, migrate
                                        `s` i: one that is being created
@@ -104,7 +104,7 @@ def schema_head(workspace_id: str, schema_key: str) -> Key:
 
 def schema_versions(generation: int) -> str:
     """What the sort keys of the versions of a key's `generation`-th Schema begin with."""
-    return f"v{generation:06d}."
+    return "v" if generation == 1 else f"w{generation:06d}."
 
 
 def schema_version(workspace_id: str, schema_key: str, generation: int, version: int) -> Key:

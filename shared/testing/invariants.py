@@ -70,7 +70,7 @@ def _schemas(items: Iterable[Item], ledgers: Mapping[str, Ledger]) -> dict[str, 
     versions = {
         (str(item["pk"]), str(item["sk"])): item
         for item in items
-        if str(item["pk"])[:2] == "S#" and str(item["sk"])[:1] == "v"
+        if str(item["pk"])[:2] == "S#" and str(item["sk"]) != "head"
     }
     schemas = {}
     for ledger in ledgers.values():

@@ -27,7 +27,7 @@ async def simulate(seed: int) -> Counter[str]:
         await _live(world)
     finally:
         await world.stop()
-    wrong = [*audit_fates(world), *audit_changes(world), *audit_conditions(world)]
+    wrong = [*world.wrong, *audit_fates(world), *audit_changes(world), *audit_conditions(world)]
     wrong += [*audit_books(world), *audit_creations(world.creations, world.accounts())]
     wrong += [str(finding) for finding in await audit_everything(world)]
     assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])

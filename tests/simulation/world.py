@@ -119,6 +119,7 @@ class World:
         self.posts: list[Post] = []
         self.creations: list[plain.Creation] = []
         self.changes: list[Change] = []
+        self.wrong: list[str] = []  # what clients were told and can't be right
         self.table = FaultyTable(
             self.memory, self._rng(), swarm_table(self._rng(), rate_max=FAULT_RATE_MAX)
         )
@@ -322,6 +323,7 @@ class World:
             for ik, body in zip(post.iks, post.bodies, strict=True)
         ]
         services = process.services
+        stood = self._standing_iks()
         asked = (
             post_entry(services, commands[0])
             if len(commands) == 1
@@ -333,6 +335,14 @@ class World:
             post.answers = [entry for entry, _ in outcome.entries]
         elif isinstance(outcome, Rejected | Rejection):
             post.fate = "refused"
+            if stood & self._standing_iks() >= set(post.iks):
+                self.wrong.append(f"{post.iks} were refused and stood before: {outcome}")
+
+    def _standing_iks(self) -> set[str]:
+        """The iks that were acknowledged, and whose entries nobody has asked to take back."""
+        taken_back = {change.entry_id for change in self.changes if change.kind != "update"}
+        answers = [each for post in self.posts for each in post.answers]
+        return {each.ik for each in answers if each.id not in taken_back}
 
     async def ask(self, what: Callable[[WriteServices], Coroutine[Any, Any, None]]) -> None:
         """One sending whose answer may be lost."""
