@@ -26,9 +26,8 @@ import orjson
 
 from indexer.projections.balances import Counted, project_rollups
 from indexer.projections.search import thing_operations
-from indexer.records import UNREADABLE, Unreadable
+from indexer.records import UNREADABLE, Searched, Unreadable, searched_of
 from shared.clock import SystemClock
-from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
 from shared.limits import ROLLUP_ITEMS_MAX
 from shared.search.elastic import ElasticIndex
@@ -37,7 +36,6 @@ from shared.settings import load_settings
 from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.dynamo import open_table
-from shared.store.items import account_from_item, entry_from_item
 from shared.store.table import (
     Cancelled,
     Delete,
@@ -175,13 +173,13 @@ class Quarantine:
             Key(TableName.LEDGER, aside.body["pk"], aside.body["sk"]), consistent=True
         )
         try:
-            thing = None if item is None else _thing_of(item)
+            thing = None if item is None else searched_of(item)
         except UNREADABLE as error:
             return f"still can't be read: {type(error).__name__}: {error}"
         return await self._retry_documents(aside, thing, index)
 
     async def _retry_documents(
-        self, aside: Aside, thing: LedgerEntry | LedgerAccount | None, index: Index
+        self, aside: Aside, thing: Searched | None, index: Index
     ) -> str | None:
         if thing is not None:
             for result in await index.bulk(thing_operations(thing)):
@@ -206,7 +204,7 @@ class Quarantine:
             Key(TableName.LEDGER, aside.body["pk"], aside.body["sk"]), consistent=True
         )
         try:
-            thing = None if item is None else _thing_of(item)
+            thing = None if item is None else searched_of(item)
         except UNREADABLE:
             return "still can't be counted"
         if not isinstance(thing, LedgerEntry):
@@ -249,15 +247,6 @@ class Quarantine:
                 return None
             left = rest
         return None
-
-
-def _thing_of(item: Item) -> LedgerEntry | LedgerAccount | None:
-    pk = item["pk"]
-    assert isinstance(pk, str)
-    kind = keys.kind_of(pk)
-    if kind == "E":
-        return entry_from_item(item)
-    return account_from_item(item) if kind == "A" else None
 
 
 # --- The command ----------------------------------------------------------------------------------

@@ -20,10 +20,7 @@ CELL_MAX = 3  # tests that a cell names
 CLIENTS = frozenset({"client", "async_client", "sync_client"})  # what tests call the client
 PAGE = ROOT / "docs" / "conformance.md"
 
-RECONCILIATION = frozenset(
-    "reconcileTx reconcileTxRuntime createCustomLink syncCustomAccounts syncCustomTxs "
-    "syncCustomAccountsByLinkIk syncCustomTxsByLinkIk deleteCustomTxs".split()
-)
+RECONCILIATION = frozenset({"reconcileTx", "reconcileTxRuntime"})
 PAYMENTS = frozenset(
     "createPayment retryPayment refundPayment getPayment listPayments listPaymentMethods "
     "getPaymentMethod deletePaymentMethod createPaymentMethodSetup getPaymentMethodSetup".split()

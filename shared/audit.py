@@ -32,24 +32,38 @@ from shared.ledger.entries import LedgerEntry
 from shared.ledger.entry_counts import CountKey, count_of, type_of_position
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger, SchemaHead
+from shared.ledger.link_audits import LinkAudit
+from shared.ledger.links import ExternalAccount, Tx
 from shared.ledger.schemas import Schema
-from shared.search.documents import account_documents, entry_documents, group_documents
+from shared.search.documents import (
+    account_documents,
+    entry_documents,
+    group_documents,
+    tx_documents,
+)
 from shared.search.index import Document, Kind, StoredDocument
 from shared.store import keys
 from shared.store.items import (
     account_from_item,
     chain_head,
     entry_from_item,
+    external_account_from_item,
+    link_from_item,
+    newest_sequence,
+    reconciled_count,
     schema_head_from_item,
     strong_balance,
     strong_child,
+    tx_from_item,
 )
 from shared.store.table import Item
 
 # What parsing an item that is written wrong can raise.
 UNREADABLE = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
-SetName = tuple[str, str]  # a ledger's or an account's id, and the kind of document or list
+SetName = tuple[
+    str, str
+]  # a ledger's, account's or External Account's id, and the kind of document or list
 NOT_STRONG = ConsistencyConfig()
 ENTRY_LIST = "list of entries"
 LINE_LIST = "list of lines"
@@ -95,6 +109,7 @@ class Auditor:
         self._only = only
         self._detailed = detailed
         self._chains = Chains()
+        self._of_links = LinkAudit()
         self._accounts: set[str] = set()
         self._parents: dict[str, str] = {}  # ids that accounts name, and the path of one that does
         self._created: dict[str, ConsistencyConfig] = {}  # by id, of accounts without a Schema
@@ -118,7 +133,9 @@ class Auditor:
 
     # --- Ledger items -----------------------------------------------------------------------------
     def take_ledger_items(self, items: Iterable[Item]) -> None:
-        """Entries, accounts with their iks, custom currencies; other kinds are passed over."""
+        """Entries, accounts with their iks, custom currencies, what belongs to Links; other kinds
+        are passed over.
+        """
         for item in items:
             pk = str(item["pk"])
             try:
@@ -133,6 +150,8 @@ class Auditor:
                     self._add(self._found, (pk[3:35], ACCOUNT_IKS), pk[36:], [item["i"], item["p"]])
                 elif pk[:2] == "U#":
                     self._currencies.add(pk)
+                elif self._only is None:
+                    self._take_of_links(pk, item)
             except UNREADABLE as error:
                 self.findings.append(Finding("I3", pk, f"can't be read: {error!r}"))
 
@@ -166,6 +185,32 @@ class Auditor:
         for line in entry.lines:
             if line.currency.startswith(CUSTOM_PREFIX):
                 self._due_currency(entry.workspace_id, line.currency, f"entry {entry.id}")
+
+    def _take_of_links(self, pk: str, item: Item) -> None:
+        """Links, their accounts and Txs belong to no ledger: judged when all ledgers are."""
+        if pk[:3] == "LK#":
+            self._of_links.add_link(link_from_item(item))
+        elif pk[:2] == "X#":
+            account = external_account_from_item(item)
+            self._of_links.add_account(account)
+            self._due_currency_of(account)
+        elif pk[:2] == "T#":
+            tx = tx_from_item(item)
+            newest = newest_sequence(item) if tx.sequence == 1 else None
+            self._of_links.add_tx(tx, newest, reconciled_count(item))
+            self._due_currency_of(tx)
+            for document in tx_documents(tx):
+                self._due_document(document)
+
+    def _due_currency_of(self, thing: ExternalAccount | Tx) -> None:
+        if thing.currency is not None and thing.currency.startswith(CUSTOM_PREFIX):
+            subject = f"{type(thing).__name__} {thing.id}"
+            self._due_currency(thing.workspace_id, thing.currency, subject)
+
+    @property
+    def external_accounts(self) -> list[str]:
+        """Ids of the External Accounts that were read: whose Txs' documents are to be fed."""
+        return self._of_links.accounts
 
     def _due_currency(self, workspace_id: str, currency: str, subject: str) -> None:
         custom_id = currency[len(CUSTOM_PREFIX) :]
@@ -306,17 +351,20 @@ class Auditor:
             self._add(self._found, (owner, name), str(item["sk"]), None)
 
     # --- Documents --------------------------------------------------------------------------------
-    def take_document(self, kind: Kind, ledger_id: str, stored: StoredDocument) -> None:
-        """One document that stands in the live index of `kind` for a ledger."""
+    def take_document(self, kind: Kind, owner_id: str, stored: StoredDocument) -> None:
+        """One document that stands in the live index of `kind` for a ledger (of Txs: for an
+        External Account).
+        """
         content = [stored.version, stored.source]
-        self._add(self._found, (ledger_id, kind.value), stored.id, content)
+        self._add(self._found, (owner_id, kind.value), stored.id, content)
 
     def take_count(self, kind: Kind, count: int) -> None:
-        """How many documents of a kind stand in all: more than the ledgers' belong to no ledger."""
+        """How many documents of a kind stand in all: more than was fed belong to nothing."""
         held = [each for name, each in self._found.items() if name[1] == kind.value]
-        of_ledgers = sum(each.fingerprint.count for each in held)
-        if count != of_ledgers:
-            detail = f"{count} stand, {of_ledgers} belong to ledgers"
+        of_owners = sum(each.fingerprint.count for each in held)
+        if count != of_owners:
+            owners = "External Accounts" if kind is Kind.TXS else "ledgers"
+            detail = f"{count} stand, {of_owners} belong to {owners}"
             self.findings.append(Finding("I7", kind.value, detail))
 
     # --- The end ----------------------------------------------------------------------------------
@@ -326,6 +374,7 @@ class Auditor:
         `documents`: whether documents were fed at all.
         """
         self.findings += self._chains.audit()
+        self.findings += self._of_links.audit()
         self._judge_histories()
         self._judge_strong()
         self._judge_groups()

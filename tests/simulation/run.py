@@ -11,6 +11,7 @@ from tests.simulation.audit import (
     audit_fates,
 )
 from tests.simulation.books import Bookkeeper, audit_books
+from tests.simulation.links import Syncers, audit_syncs
 from tests.simulation.plain import audit_creations
 from tests.simulation.world import CLIENTS, World
 
@@ -21,14 +22,15 @@ async def simulate(seed: int) -> Counter[str]:
     world = World(seed)
     await world.open()
     chaos = asyncio.ensure_future(world.chaos())
-    bookkeeper = Bookkeeper(world)
+    bookkeeper, syncers = Bookkeeper(world), Syncers(world)
     clients = [world.client(number) for number in range(CLIENTS)]
-    await asyncio.gather(*clients, bookkeeper.run())
+    await asyncio.gather(*clients, bookkeeper.run(), syncers.run())
     world.calm()
     await chaos
     await world.table.settle()
     await world.resolve()
     await bookkeeper.settle()
+    await syncers.settle()
 
     async def is_done() -> bool:
         return not await audit_everything(world)
@@ -38,7 +40,8 @@ async def simulate(seed: int) -> Counter[str]:
     finally:
         await world.stop()
     wrong = [*audit_fates(world), *audit_changes(world), *audit_conditions(world)]
-    wrong += [*audit_books(world), *audit_creations(world.creations, world.accounts())]
+    wrong += [*audit_syncs(syncers), *audit_books(world)]
+    wrong += [*audit_creations(world.creations, world.accounts())]
     wrong += [str(finding) for finding in await audit_everything(world)]
     assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])
     return reached(world)

@@ -17,6 +17,7 @@ FAULTS = {
     *[f"index: {fault}" for fault in ("unavailable", "lost_answer", "overloaded")],
     *["writer killed", "indexer killed", "a group joined"],
     *["fate: acknowledged", "fate: refused"],
+    *["synced", "synced again", "sync refused", "sync lost", "txs deleted"],
     *["version stored", "ledger deleted", "schema deleted", "bookkeeping lost"],
     *["update: acknowledged", "update: refused", "reverse: acknowledged"],
     *["migrate: acknowledged", "migrate: refused", "chain of 5"],
