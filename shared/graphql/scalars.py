@@ -33,6 +33,7 @@ from graphql.language import (
     VariableNode,
 )
 
+from shared.errors import RejectionError
 from shared.ledger.amounts import INT96_MAX, format_int96, in_int96, parse_int96
 from shared.ledger.periods import (
     format_date,
@@ -49,6 +50,7 @@ from shared.ledger.periods import (
     parse_period_filter,
     parse_utc_offset,
 )
+from shared.ledger.rejections import reject
 from shared.ledger.strings import (
     alphanumeric_string_problem,
     parameterized_string_problem,
@@ -154,6 +156,13 @@ def _integer_scalar(name: str, limit: int, parse_text: Parse, format_value: Form
     )
 
 
+def _format_sum(number: int) -> str:
+    """An amount, or a sum of amounts: an eventual one is not kept from leaving Int96."""
+    if not in_int96(number):
+        raise RejectionError(reject("amount_overflow", where=f"The sum, {number},"))
+    return format_int96(number)
+
+
 def _parse_int64(text: str) -> int | None:
     number = parse_int96(text)
     return number if number is not None and -INT64_MAX <= number <= INT64_MAX else None
@@ -229,7 +238,7 @@ SCALARS: list[ScalarType] = [
         lambda text: parameterized_string_problem(text, SCALAR_PARAMETERIZED_CHARS_MAX),
     ),
     _string_scalar("AlphaNumericString", alphanumeric_string_problem),
-    _integer_scalar("Int96", INT96_MAX, parse_int96, format_int96),
+    _integer_scalar("Int96", INT96_MAX, parse_int96, _format_sum),
     _integer_scalar("Int64", INT64_MAX, _parse_int64, _format_int64),
     _parsed_scalar(
         "DateTime",

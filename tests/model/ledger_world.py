@@ -14,12 +14,14 @@ from shared.testing.memory_stream import MemoryStream
 from shared.testing.simulator import SimulatedLoop, VirtualClock
 from tests.indexer_rig import Process
 from tests.indexer_rig import World as Indexing
+from tests.migrating import migrate
 from tests.read_rig import Engines
 from tests.write_api_rig import WriteRig
 
 T = TypeVar("T")
 PAGE = 7  # nodes a page, so that lists have several
 WALK_STEPS_MAX = 100
+HEAD_SEEN_S = 1.1  # a process may hold a ledger's head for a second
 
 
 class LedgerWorld:
@@ -56,6 +58,10 @@ class LedgerWorld:
         """Data of an answer without errors."""
         return self.run(self.rig.ask(query, **variables)).data
 
+    def refusals(self, query: str, **variables: Any) -> list[tuple[str, str]]:
+        """Code and message of each error of an answer."""
+        return self.run(self.rig.ask(query, **variables)).refusals
+
     def walk(self, query: str, connection: tuple[str, ...], **variables: Any) -> list[Any]:
         """All nodes of a connection, page by page; the query takes $first and $after."""
         nodes: list[Any] = []
@@ -78,6 +84,15 @@ class LedgerWorld:
             process = Process(self.indexing.engines, f"indexer-{next(self._owners)}")
             await self.indexing.drain()
             await process.stop()
+
+        self.run(main())
+
+    def migrate(self) -> None:
+        """Ledgers come to be on the newest versions of their Schemas, and every process sees it."""
+
+        async def main() -> None:
+            await migrate(self.rig.services)
+            await asyncio.sleep(HEAD_SEEN_S)
 
         self.run(main())
 

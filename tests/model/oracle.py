@@ -3,7 +3,7 @@ imported here.
 
     chains   ik -> entries by position: original, reversal, repost, its reversal, ...
 
-What is asked for comes in as plain values; what is refused is told by a word, `None` when it stands.
+What is asked for comes in as plain values; what is refused is told by a word.
 """
 
 from collections.abc import Callable, Iterator

@@ -4,6 +4,7 @@ rules ─► mutations ─► write tier ─► twins ─► indexer ─► quer
      └─► Oracle (a list of entries) ─────────────────────────────┴─► equal?
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -131,7 +132,9 @@ MOMENT = """query($path: String!, $ledger: SafeString!, $at: LastMoment!, $durin
     totalChange: balanceChange(period: $during, currency: {code: USD})
   }
 }"""
-LIST = """query($ledger: SafeString!, $filter: LedgerEntriesFilterSet, $first: Int, $after: String) {
+LIST = """query(
+  $ledger: SafeString!, $filter: LedgerEntriesFilterSet, $first: Int, $after: String
+) {
   ledger(ledger: {ik: $ledger}) {
     ledgerEntries(filter: $filter, first: $first, after: $after) {
       nodes {
@@ -227,7 +230,7 @@ class WholeLedger(RuleBasedStateMachine):
         """A next version with an account and a type more; the ledger comes to be on it."""
         self.extras += 1
         self.world.run(self.world.rig.store(book.schema(self.extras)))
-        self.world.run(self.world.rig.migrated(LEDGER, self.extras + 1))
+        self.world.migrate()
 
     @rule(asked=ENTRIES)
     def post(self, asked: Any) -> None:
@@ -359,10 +362,12 @@ class WholeLedger(RuleBasedStateMachine):
 
     # --- Comparing --------------------------------------------------------------------------------
     def compare_balances(self, path: str) -> None:
-        account = self.world.ask(BALANCES, path=path, ledger=LEDGER)["ledgerAccount"]
         own = {code: self.oracle.own(path, code) for code in ("USD", "EUR")}
         child = {code: self.oracle.child(path, code) for code in ("USD", "EUR")}
         both = {code: own[code] + child[code] for code in own}
+        account = self.read(BALANCES, [*own.values(), *child.values(), *both.values()], path=path)
+        if account is None:
+            return
         for field, sums in (("ownBalances", own), ("childBalances", child), ("balances", both)):
             told = {
                 each["currency"]["code"]: int(each["amount"]) for each in account[field]["nodes"]
@@ -373,10 +378,17 @@ class WholeLedger(RuleBasedStateMachine):
             strong = self.world.ask(STRONG, path=path, ledger=LEDGER)["ledgerAccount"]
             assert int(strong["ownBalance"]) == own["USD"], path
 
+    def read(self, query: str, sums: Iterable[int], **variables: Any) -> Any:
+        """The account asked for; None when a sum has left Int96 and just that was told."""
+        if all(abs(each) <= INT96 for each in sums):
+            answer = self.world.run(self.world.rig.ask(query, ledger=LEDGER, **variables))
+            assert "errors" not in answer.body, (answer.body["errors"], list(sums), variables)
+            return answer.data["ledgerAccount"]
+        codes = {code for code, _ in self.world.refusals(query, ledger=LEDGER, **variables)}
+        assert codes == {"amount_overflow"}
+        return None
+
     def compare_moment(self, path: str, at: str, during: str) -> None:
-        told = self.world.ask(MOMENT, path=path, ledger=LEDGER, at=at, during=during)[
-            "ledgerAccount"
-        ]
         end = self.span(at)[1]
         start, stop = self.span(during)
         sums = {
@@ -387,6 +399,9 @@ class WholeLedger(RuleBasedStateMachine):
         }
         sums["total"] = sums["own"] + sums["child"]
         sums["totalChange"] = sums["ownChange"] + sums["childChange"]
+        told = self.read(MOMENT, sums.values(), path=path, at=at, during=during)
+        if told is None:
+            return
         assert {name: int(amount) for name, amount in told.items()} == sums, (path, at, during)
 
     def span(self, text: str) -> tuple[int, int]:
@@ -481,6 +496,9 @@ class WholeLedger(RuleBasedStateMachine):
     def compare_groups(self) -> None:
         groups = {pair for entry in self.oracle.entries() for pair in entry.groups.items()}
         for key, value in sorted(groups):
+            due = self.oracle.group_balances(key, value)
+            if any(abs(each) > INT96 for each in due.values()):
+                continue  # that it is told so is seen where balances are compared
             nodes = self.world.walk(
                 GROUP,
                 ("ledger", "ledgerEntryGroup", "balances"),
@@ -492,7 +510,7 @@ class WholeLedger(RuleBasedStateMachine):
                 for each in nodes
             }
             assert len(told) == len(nodes)
-            assert told == self.oracle.group_balances(key, value), (key, value)
+            assert told == due, (key, value)
 
     def compare_stats(self) -> None:
         nodes = self.world.walk(STATS, ("ledger", "entryStats"), ledger=LEDGER)
