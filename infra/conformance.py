@@ -27,14 +27,10 @@ PAYMENTS = frozenset(
 )
 RECONCILIATION_DOCUMENTS = (
     "E.c ReconcileTx",
-    "F.f SyncTransactions",
     "F.g ReconcileTx",
     "F.h GetUnreconciledTxs",
     "I.e ReconcileTx",
-    "I.h GetExternalAccount, by external id and by id",
-    "I.h ListExternalAccountTxs",
     "I.h GetExternalAccountLinkedAccounts",
-    "I.i GetTx, by external ids and by id",
     "I.i GetUnreconciledTxs",
 )
 
@@ -44,7 +40,7 @@ Made from the sources of the tests by `python -m infra.docs`; `tests/style` hold
 test here runs on the real engines, through the API. *Not yet* marks a test that is known to fail.
 
 The guide's operations are in `tests/conformance/guide/`, one file each, and each is run. These are
-not, because they need Links and Txs:
+not, because they reconcile Txs or need Linked Ledger Accounts:
 
 """
 
