@@ -151,14 +151,15 @@ async def _whole_partition(context: RequestContext, pk: str, value_of: Callable[
     """
     items: list[Item] = []
     after: str | None = None
-    more = True
-    while more and len(items) < LINKS_SHOWN_MAX:
+    while len(items) <= LINKS_SHOWN_MAX:
         page = await context.table.query(
-            TableName.LEDGER, pk, after=after, limit=LINKS_SHOWN_MAX, consistent=True
+            TableName.LEDGER, pk, after=after, limit=LINKS_SHOWN_MAX + 1, consistent=True
         )
         items += page.items
-        more = page.next_key is not None
-        after = None if page.next_key is None else page.next_key[1]
+        if page.next_key is None:
+            break
+        after = page.next_key[1]
+    more = len(items) > LINKS_SHOWN_MAX
     context.count_nodes(len(items))
     nodes = sorted(map(value_of, items), key=lambda node: (-node.created_ms, node.id))
     return Page(nodes[:LINKS_SHOWN_MAX], PageInfo(more, None, False, None))

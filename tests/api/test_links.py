@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from read_service import links
 from shared.ledger.amounts import INT96_MAX
 from shared.limits import TXS_PER_SYNC_MAX
 from shared.store import keys
@@ -85,6 +86,18 @@ async def test_links_are_listed_the_newest_first(rig: LinkRig) -> None:
     ]
     assert answer.data["links"]["pageInfo"] == {"hasNextPage": False, "startCursor": None}
     assert rig.calls == {"Query": 1}
+
+
+async def test_a_list_without_pages_says_that_it_is_cut(
+    rig: LinkRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "LINKS_SHOWN_MAX", 3)
+    for ik, count, more in (("a", 1, False), ("b", 2, False), ("c", 3, False), ("d", 3, True)):
+        await rig.link(ik)
+        listed = (await rig.ask("{ links { nodes { id } pageInfo { hasNextPage } } }")).data[
+            "links"
+        ]
+        assert (len(listed["nodes"]), listed["pageInfo"]["hasNextPage"]) == (count, more)
 
 
 # --- External Accounts ----------------------------------------------------------------------------

@@ -72,7 +72,7 @@ SLIPS: tuple[tuple[str, str, str], ...] = (
     ("L.b, L.e", "Accounts at the root have no type, which a root needs.", "Run with a type."),
     (
         "I.h",
-        "The variables of ListExternalAccountTxs give times where cursors go, for after and before.",
+        "The variables of ListExternalAccountTxs give times for after and before, not cursors.",
         "Refused as printed; run without them.",
     ),
     (
