@@ -1,13 +1,16 @@
 """What a follower does with the changes that it read: one applier a projector.
 
-search     documents by version, what is refused put aside, then the checkpoint: twice is as good as
-once balances   sums, what can't be added put aside, and the checkpoint, in the same batches:
-exactly once
+search     documents by version, what is refused put aside, then the checkpoint: twice is as good
+           as once
+balances   windows of clearing accounts widened; then sums, marks, what can't be added put aside,
+           and the checkpoint, in the same batches: exactly once
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from indexer.accounts import account_operations, removal_operations
 from indexer.bulk import BulkReport, BulkWriter
 from indexer.folds import Folder
 from indexer.leases import Checkpoint, Lease, LeaseBook
@@ -25,15 +28,17 @@ from indexer.quarantine import (
 from indexer.records import UNREADABLE, Change, StreamChange, Unreadable
 from indexer.rollups import RollupWriter
 from indexer.sweeps import GoneLedgers, sweep
+from indexer.windows import WindowBook, mark_puts, posted_windows_of
 from shared.clock import Clock
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.clearing import PostedWindow
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger
 from shared.observe import EventLog
-from shared.search.index import Index, Operation
+from shared.search.index import Index, Kind, Operation
 from shared.store import keys
 from shared.store.catalog import Catalog
-from shared.store.table import Update
+from shared.store.table import Table, Update
 
 LOG = EventLog("indexer")
 LEDGER_SWEPT = "ledger_swept"
@@ -78,15 +83,18 @@ class SearchApplier:
 
     def __init__(
         self,
+        table: Table,
         index: Index,
+        writer: BulkWriter,
         book: LeaseBook,
         quarantine: Quarantine,
         clock: Clock,
         families: IndexerFamilies,
     ) -> None:
         self.book = book
+        self._table = table
         self._index = index
-        self._writer = BulkWriter(index)
+        self._writer = writer
         self._gone = GoneLedgers()
         self._quarantine = quarantine
         self._clock = clock
@@ -103,11 +111,13 @@ class SearchApplier:
         for ledger_id in deleted:
             self._gone.add(ledger_id)
         operations, asides = self._project(changes)
+        moved = await self._moved_accounts(changes)
+        operations += [operation for operation, _ in moved]
         if operations:
             report = await self._writer.apply(operations)
             self._count(report)
             for operation, reason in report.refused:
-                asides.append(self._refusal(changes, operation, reason))
+                asides.append(self._refusal(changes, moved, operation, reason))
         if asides:
             await self._quarantine.keep(asides)
             _tell_aside(SEARCH, self._meters, asides)
@@ -126,8 +136,8 @@ class SearchApplier:
         asides: list[Aside] = []
         for change in changes:
             if isinstance(change, Change):
-                if _owner(change) in self._gone:
-                    continue  # its documents are removed
+                if _is_moved_account(change) or _owner(change) in self._gone:
+                    continue  # read as it stands; or its documents are removed
                 try:
                     operations += project_documents(change)
                 except UNREADABLE as error:
@@ -137,14 +147,43 @@ class SearchApplier:
                 asides.append(unreadable_aside(SEARCH, change, self._clock.now_ms()))
         return operations, asides
 
-    def _refusal(self, changes: Sequence[StreamChange], operation: Operation, reason: str) -> Aside:
+    async def _moved_accounts(
+        self, changes: Sequence[StreamChange]
+    ) -> list[tuple[Operation, Change]]:
+        """Accounts that were changed or removed: as they stand, since a clearing account's document
+        shows more than the account.
+        """
+        moved = [
+            each
+            for each in changes
+            if isinstance(each, Change)
+            and _is_moved_account(each)
+            and _owner(each) not in self._gone
+        ]
+        operations: list[Operation] = []
+        for change in moved:
+            account = change.new or change.old
+            assert isinstance(account, LedgerAccount)
+            make = removal_operations if change.new is None else account_operations
+            operations += await make(self._table, [account])
+        return list(zip(operations, moved, strict=True))
+
+    def _refusal(
+        self,
+        changes: Sequence[StreamChange],
+        moved: Sequence[tuple[Operation, Change]],
+        operation: Operation,
+        reason: str,
+    ) -> Aside:
         """A refused operation together with the change that it came from."""
+        for each, moved_change in moved:
+            if each is operation:
+                return document_aside(
+                    moved_change.sequence, operation, reason, self._clock.now_ms(), moved_change.pk
+                )
+        name = (operation.kind, operation.id, operation.version)
         for change in changes:
-            if isinstance(change, Change) and any(
-                (each.kind, each.id, each.version)
-                == (operation.kind, operation.id, operation.version)
-                for each in project_documents(change)
-            ):
+            if isinstance(change, Change) and name in _operation_names(change):
                 return document_aside(
                     change.sequence, operation, reason, self._clock.now_ms(), change.pk
                 )
@@ -157,8 +196,22 @@ class SearchApplier:
         self._refused.inc(len(report.refused))
 
 
+def _is_moved_account(change: Change) -> bool:
+    """Whether an account was changed or removed: a new one has no document that shows more."""
+    return change.kind == "account" and change.moved and not change.inserted
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """What changes come to: sums, posted windows by account, records that can't be counted."""
+
+    updates: list[Update]
+    windows: dict[str, PostedWindow]
+    asides: list[Aside]
+
+
 class BalancesApplier:
-    """Sums of the balance histories and of groups."""
+    """Sums of the balance histories and of groups, and windows of clearing accounts."""
 
     projector = BALANCES
 
@@ -168,12 +221,16 @@ class BalancesApplier:
         book: LeaseBook,
         catalog: Catalog,
         folder: Folder,
+        windows: WindowBook,
         clock: Clock,
         families: IndexerFamilies,
+        on_marks: Callable[[], None],
     ) -> None:
         self.book = book
         self._writer = writer
         self._catalog = catalog
+        self._windows = windows
+        self._on_marks = on_marks
         self._folder = folder
         self._clock = clock
         self._meters = ProjectorMeters(families, BALANCES)
@@ -182,10 +239,17 @@ class BalancesApplier:
 
     async def apply(self, lease: Lease, changes: Sequence[StreamChange]) -> None:
         """See Applier."""
-        updates, asides = await self.project(changes)
+        projected = await self.project(changes)
+        updates, asides, upto = projected.updates, projected.asides, changes[-1].sequence
+        if projected.windows:
+            self._windows.follow(lease.shard_id, lease.epoch)
+            await self._windows.widen(projected.windows)
+        marks = mark_puts(projected.windows, f"{lease.shard_id} {upto}")
         writer = self._writer
         before = writer.items_count, writer.batches_count, writer.put_aside_count
-        await writer.apply(lease, changes[-1].sequence, updates, asides)
+        await writer.apply(lease, upto, updates, asides, marks)
+        if marks:
+            self._on_marks()
         self._items.inc(writer.items_count - before[0])
         self._batches.inc(writer.batches_count - before[1])
         self._meters.quarantined.inc(writer.put_aside_count - before[2])
@@ -197,7 +261,7 @@ class BalancesApplier:
         """See Applier."""
         await self._folder.fold_some(FOLDS_AT_ONCE)
 
-    async def project(self, changes: Sequence[StreamChange]) -> tuple[list[Update], list[Aside]]:
+    async def project(self, changes: Sequence[StreamChange]) -> Projected:
         """What the changes add, and the records of entries that can't be counted."""
         found: list[tuple[StreamChange, Counted]] = []
         unreadable: list[Unreadable] = []
@@ -221,10 +285,14 @@ class BalancesApplier:
         try:
             updates = project_rollups([each for _, each in found], offsets)
         except UNREADABLE:
-            updates, failed = _one_by_one(found, offsets)
+            found, failed = _one_by_one(found, offsets)
+            updates = project_rollups([each for _, each in found], offsets)
             unreadable += failed
+        new = [each.entry for _, each in found if each.is_new]
+        windows = await posted_windows_of(new, self._catalog)
         now_ms = self._clock.now_ms()
-        return updates, [unreadable_aside(BALANCES, each, now_ms) for each in unreadable]
+        asides = [unreadable_aside(BALANCES, each, now_ms) for each in unreadable]
+        return Projected(updates, windows, asides)
 
 
 def _uncounted(change: StreamChange) -> Unreadable | None:
@@ -241,6 +309,15 @@ def _uncounted(change: StreamChange) -> Unreadable | None:
     return unprojectable(change, ValueError("what it was before can't be read"))
 
 
+def _operation_names(change: Change) -> list[tuple[Kind, str, int]]:
+    """Kind, id and version of each operation that the change comes to; none when it can't be
+    projected."""
+    try:
+        return [(each.kind, each.id, each.version) for each in project_documents(change)]
+    except UNREADABLE:
+        return []
+
+
 def deleted_ledgers(changes: Sequence[StreamChange]) -> list[str]:
     """Ids of the ledgers whose deletion is told, each once."""
     found: dict[str, None] = {}
@@ -253,7 +330,7 @@ def deleted_ledgers(changes: Sequence[StreamChange]) -> list[str]:
 
 def _owner(change: Change) -> str | None:
     """The ledger that an entry or account is of."""
-    thing = change.new
+    thing = change.old if change.new is None else change.new
     return thing.ledger_id if isinstance(thing, LedgerEntry | LedgerAccount) else None
 
 
@@ -268,9 +345,9 @@ def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:
 
 def _one_by_one(
     found: Sequence[tuple[StreamChange, Counted]], offsets: dict[str, int]
-) -> tuple[list[Update], list[Unreadable]]:
-    """The updates of all entries that can be counted, and those that can't."""
-    good: list[Counted] = []
+) -> tuple[list[tuple[StreamChange, Counted]], list[Unreadable]]:
+    """All that can be counted, and the records of what can't."""
+    good: list[tuple[StreamChange, Counted]] = []
     failed: list[Unreadable] = []
     for change, each in found:
         try:
@@ -278,5 +355,5 @@ def _one_by_one(
         except UNREADABLE as error:
             failed.append(unprojectable(change, error))
         else:
-            good.append(each)
-    return project_rollups(good, offsets), failed
+            good.append((change, each))
+    return good, failed

@@ -8,6 +8,7 @@ again. A read that was applied in part goes first, and is cut exactly as it was 
 """
 
 import asyncio
+from contextlib import suppress
 from enum import StrEnum
 
 from indexer.appliers import Applier
@@ -188,7 +189,6 @@ class ShardFollower:
 
     async def _wait(self, wait_ms: float) -> None:
         """Waits, or until told to stop."""
-        try:
-            await asyncio.wait_for(self._stop.wait(), wait_ms / 1_000)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_ms / 1_000):
+                await self._stop.wait()

@@ -3,6 +3,7 @@ loop.
 
 stream ─► StreamReads ─┬─► Roster(search)   ─► ShardFollower ─► SearchApplier   ─► indices
                        └─► Roster(balances) ─► ShardFollower ─► BalancesApplier ─► table `balances`
+                                                marks ─► ClearingRefresher ─► index of accounts
 """
 
 import asyncio
@@ -11,16 +12,20 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from indexer.appliers import BalancesApplier, SearchApplier
+from indexer.bulk import BulkWriter
+from indexer.clearing import ClearingRefresher
+from indexer.counting import SETTLE_MS, RecountParts
 from indexer.fence import sole_rebuilder
 from indexer.folds import Folder
 from indexer.leases import FENCE_MARK, LeaseBook
 from indexer.meters import HEAL_DONE, HEAL_STARTED, IndexerFamilies, ProjectorMeters
 from indexer.quarantine import BALANCES, SEARCH, Quarantine
 from indexer.reads import StreamReads
-from indexer.recount import SETTLE_MS, RecountParts, recount_balances
+from indexer.recount import recount_balances
 from indexer.reindex import SearchParts, heal_search
 from indexer.rollups import RollupWriter
-from indexer.roster import Roster
+from indexer.roster import STOP_MS_MAX, Roster
+from indexer.windows import WindowBook
 from shared.clock import Clock
 from shared.observe import EventLog, Metrics
 from shared.search.index import Index
@@ -42,17 +47,25 @@ class Engines:
 
 
 def balances_applier(
-    engines: Engines, book: LeaseBook, families: IndexerFamilies
+    engines: Engines,
+    book: LeaseBook,
+    families: IndexerFamilies,
+    on_marks: Callable[[], None] = lambda: None,
 ) -> BalancesApplier:
-    """The balances projector's applier, under the name that `book` has."""
+    """The balances projector's applier, under the name that `book` has.
+
+    `on_marks` is told when it has marked clearing accounts.
+    """
     table, clock = engines.table, engines.clock
     return BalancesApplier(
         RollupWriter(table, book, clock),
         book,
         Catalog(table, clock),
         Folder(table),
+        WindowBook(table),
         clock,
         families,
+        on_marks,
     )
 
 
@@ -90,9 +103,18 @@ class Projectors:
         table, clock = engines.table, engines.clock
         reads = StreamReads(engines.stream, clock)
         search_book = LeaseBook(table, SEARCH, owner, clock)
-        search = SearchApplier(engines.index, search_book, Quarantine(table), clock, self._families)
+        writer, quarantine = BulkWriter(engines.index), Quarantine(table)
+        search = SearchApplier(
+            table, engines.index, writer, search_book, quarantine, clock, self._families
+        )
+        self.clearing = ClearingRefresher(
+            table, writer, LeaseBook(table, SEARCH, owner, clock), quarantine, clock
+        )
         balances = balances_applier(
-            engines, LeaseBook(table, BALANCES, owner, clock), self._families
+            engines,
+            LeaseBook(table, BALANCES, owner, clock),
+            self._families,
+            self.clearing.wake,
         )
         self.rosters = [
             Roster(
@@ -109,10 +131,18 @@ class Projectors:
 
     async def run(self) -> None:
         """Follows until `stop`, then lets go: within about two seconds."""
-        await asyncio.gather(*[roster.run() for roster in self.rosters])
+        refreshing = asyncio.get_running_loop().create_task(self.clearing.run())
+        try:
+            await asyncio.gather(*[roster.run() for roster in self.rosters])
+            self.clearing.stop()
+            await asyncio.wait([refreshing], timeout=STOP_MS_MAX / 1_000)
+        finally:
+            refreshing.cancel()  # what it had under way stays marked
+            await asyncio.gather(refreshing, return_exceptions=True)
 
     def stop(self) -> None:
         """Ends `run`."""
+        self.clearing.stop()
         for roster in self.rosters:
             roster.stop()
 

@@ -24,12 +24,15 @@ from typing import Any
 
 import orjson
 
+from indexer.accounts import account_operations
 from indexer.projections.balances import Counted, project_rollups
 from indexer.projections.search import thing_operations
 from indexer.records import UNREADABLE, Searched, Unreadable, searched_of
+from indexer.windows import WindowBook, mark_puts, posted_windows_of, with_windows
 from shared.clock import SystemClock
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
-from shared.limits import ROLLUP_ITEMS_MAX
+from shared.limits import ROLLUP_ITEMS_MAX, TRANSACT_ITEMS_MAX
 from shared.search.elastic import ElasticIndex
 from shared.search.index import Index, ItemStatus, Operation
 from shared.settings import load_settings
@@ -53,6 +56,10 @@ SEARCH = "search"
 BALANCES = "balances"
 PROJECTORS = (SEARCH, BALANCES)
 REASON_CHARS_MAX = 500
+DELTAS_AT_ONCE = ROLLUP_ITEMS_MAX - 1  # with a mark each, and the item of what is left
+
+assert 2 * DELTAS_AT_ONCE < TRANSACT_ITEMS_MAX
+
 PAGES_MAX = 1_000_000
 _RECOUNT_IT = "may have joined groups by an update: recount it with `python -m indexer.rebuild`"
 
@@ -182,7 +189,11 @@ class Quarantine:
         self, aside: Aside, thing: Searched | None, index: Index
     ) -> str | None:
         if thing is not None:
-            for result in await index.bulk(thing_operations(thing)):
+            if isinstance(thing, LedgerAccount):
+                operations = await account_operations(self._table, [thing])
+            else:
+                operations = thing_operations(thing)
+            for result in await index.bulk(operations):
                 if result.status in (ItemStatus.REFUSED, ItemStatus.OVERLOADED):
                     return result.reason
         await self._table.write(Delete(aside.key))
@@ -217,6 +228,7 @@ class Quarantine:
         if is_unknown and not is_recounted:
             return _RECOUNT_IT
         found = Counted(thing, not joined, thing.groups if is_unknown or not joined else ())
+        await WindowBook(self._table).widen(await posted_windows_of([thing], catalog))
         updates = project_rollups([found], {thing.ledger_id: offset})
         deltas = deltas_aside(aside.sequence, updates, aside.reason, aside.at_ms)
         body = {**deltas.body, "unknown": True} if is_unknown else deltas.body
@@ -227,19 +239,23 @@ class Quarantine:
 
     async def _retry_deltas(self, aside: Aside) -> str | None:
         """Adds what one batch can take, in the batch that leaves the rest; and again until nothing
-        is left.
+        is left. Clearing accounts among them are marked.
         """
         left = aside
         for _ in range(max(1, len(aside.body["deltas"]))):
             updates = _updates_of(left)
-            now, later = updates[:ROLLUP_ITEMS_MAX], updates[ROLLUP_ITEMS_MAX:]
+            now, later = updates[:DELTAS_AT_ONCE], updates[DELTAS_AT_ONCE:]
+            owners = [update.key.pk.partition("#") for update in now]
+            touched = [owner for kind, _, owner in owners if kind == "B"]
             guard = (Is("b", left.put().item["b"]),)
             rest = deltas_aside(left.sequence, later, left.reason, left.at_ms)
             rest = replace(rest, sequence=left.sequence)
             keep = replace(rest.put(), guards=guard) if later else Delete(left.key, guards=guard)
             name = f"{left.sequence} {left.put().item['b']!r}"
             token = blake2b(name.encode(), digest_size=16).hexdigest()
-            answer = await self._table.transact([keep, *now], token)
+            marked = await with_windows(self._table, touched)
+            marks = mark_puts(marked, f"retry {token}")
+            answer = await self._table.transact([keep, *now, *marks], token)
             if isinstance(answer, Cancelled):
                 causes = sorted({reason.cause.value for reason in answer.reasons} - {"none"})
                 return "could not be added: " + ", ".join(causes)

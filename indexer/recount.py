@@ -7,14 +7,10 @@ and how many entries of each type there are; puts right what differs.
 
 The histories stay readable and go on being followed during the scan, which takes long; only for the
 comparison, which doesn't, they stand still. On a sound ledger nothing is written at all.
+Posted windows of clearing accounts are compared too: they cover what is applied at P, and nothing
+that was never told, for the projector widens them before it applies.
 
-Exact under load: an entry counts if it is applied at P. One that the stream tells after P0 is
-judged by its place there. One that it doesn't tell was applied before P0, unless it is so new that
-the stream is still to tell it: new ones are remembered until the stream was read once more, well
-after the scan.
-
-An entry may join groups by an update. Which groups it was in at P is what the last of its changes
-that is applied there says; where the stream tells none, what was scanned.
+Which entries are applied at P: counting.py.
 
 Safe at any moment: a replaced item is right at P, and the checkpoint doesn't move, so a recount
 that dies half-way leaves a mixture of put-right and untouched items, all of which are followed on
@@ -26,31 +22,30 @@ checkpoint moves there once everything is put right; until then the shard isn't 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import blake2b
-from typing import NamedTuple
 
-from indexer.appliers import BalancesApplier
 from indexer.catchup import CatchUp
+from indexer.counting import Count, Recounted, RecountParts, inserted_ids
 from indexer.fence import fence
 from indexer.follower import read_in_progress
-from indexer.leases import Checkpoint, Lease, LeaseBook, LeaseSeen
-from indexer.projections.balances import Counted, counted
+from indexer.leases import Checkpoint, Lease, LeaseSeen
 from indexer.quarantine import BALANCES, Aside, Quarantine
 from indexer.reads import StreamReads
-from indexer.tablescan import PAGES_MAX, partitions, scanned_entries
-from shared.clock import Clock
+from indexer.tablescan import PAGES_MAX, partitions
+from indexer.windows import mark_puts, window_put
 from shared.errors import LeaseLost, StoreUnavailable, StreamTrimmed
 from shared.ledger.audits import (
     Expected,
     ExpectedGroup,
-    Finding,
     Tally,
+    WindowTally,
     audit_count,
     audit_group,
     audit_history,
+    audit_window,
 )
-from shared.ledger.entries import Group, LedgerEntry
+from shared.ledger.clearing import PostedWindow
 from shared.ledger.entry_counts import (
     CountKey,
     EntryCount,
@@ -61,8 +56,7 @@ from shared.ledger.entry_counts import (
 from shared.ledger.history import rebuilt, sum_adds
 from shared.limits import STORE_BACKOFF_MS, TRANSACT_ITEMS_MAX
 from shared.store import keys
-from shared.store.catalog import Catalog
-from shared.store.streams import Stream
+from shared.store.items import posted_window_from_item
 from shared.store.table import (
     Absent,
     Delete,
@@ -71,50 +65,16 @@ from shared.store.table import (
     Item,
     Key,
     Put,
-    Table,
     TableName,
     Transacted,
     Write,
 )
 
-# No entry is written longer than this after its `created`: DynamoDB refuses the signature of a
-# process whose clock is that far behind.
-YOUNG_MS = 900_000
-SETTLE_MS = 2_000  # the stream tells a write within this
 REPAIR_ATTEMPTS_MAX = 10
 MONTHS_AT_ONCE = 50
 ASIDES_AT_ONCE = 40
 
-assert 1 + MONTHS_AT_ONCE + ASIDES_AT_ONCE <= TRANSACT_ITEMS_MAX
-
-Say = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Recounted:
-    """What a recount found and did."""
-
-    entries_count: int = 0
-    histories_count: int = 0
-    groups_count: int = 0  # balances of groups
-    repaired: list[Finding] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class RecountParts:
-    """What a recount works with."""
-
-    table: Table
-    stream: Stream
-    catalog: Catalog
-    clock: Clock
-    applier: BalancesApplier  # whose book has an owner's name of its own
-    say: Say
-    settle_ms: int = SETTLE_MS
-
-    @property
-    def book(self) -> LeaseBook:
-        return self.applier.book
+assert 2 + MONTHS_AT_ONCE + ASIDES_AT_ONCE <= TRANSACT_ITEMS_MAX
 
 
 async def recount_balances(
@@ -128,8 +88,9 @@ async def recount_balances(
     noted = await parts.book.listed()
     catch_up = CatchUp(parts.stream, parts.clock, noted, keep=True)
     await catch_up.read_to_tip()
-    count = _Count(parts, ledger_id, Tally(part, of_parts))
-    await count.scan(_inserted_ids(catch_up))
+    windows = (WindowTally(part, of_parts), WindowTally(part, of_parts))
+    count = Count(parts, ledger_id, Tally(part, of_parts), windows)
+    await count.scan(inserted_ids(catch_up))
     await asyncio.sleep(parts.settle_ms / 1_000)
     async with fence(parts.stream, parts.book) as leases:
         await _finish_reads(parts, leases, catch_up)
@@ -140,16 +101,6 @@ async def recount_balances(
         await _Repair(parts, count, leases).run()
         await _move_lost(parts, noted, leases, places)
     return count.done
-
-
-def _inserted_ids(catch_up: CatchUp) -> set[str]:
-    """Ids of the new entries that the stream has told so far."""
-    return {
-        found.entry.id
-        for shard in catch_up.shards.values()
-        for change in shard.changes
-        if (found := counted(change)) is not None and found.is_new
-    }
 
 
 async def _finish_reads(
@@ -198,93 +149,17 @@ async def _move_lost(
             parts.say(f"{shard_id} is followed on from {place.sequence or 'its end'}")
 
 
-class _Told(NamedTuple):
-    """A change that the stream told, and whether it is applied at P."""
-
-    found: Counted
-    is_applied: bool
-
-
-class _Count:
-    """The sums of all entries that are applied."""
-
-    def __init__(self, parts: RecountParts, ledger_id: str | None, tally: Tally) -> None:
-        self.tally = tally
-        self.ledger_id = ledger_id
-        self.done = Recounted()
-        self._parts = parts
-        self._young: set[str] = set()  # ids of entries that the stream may still be to tell
-        self._grouped: dict[str, tuple[Group, ...]] = {}  # of updated entries: counted for these
-
-    async def scan(self, inserted: set[str]) -> None:
-        """Counts the entries that the stream has nothing to tell about; remembers the new ones."""
-        young_ms = self._parts.clock.now_ms() - YOUNG_MS
-        async for entries in scanned_entries(self._parts.table, self._parts.say):
-            for entry in entries:
-                if entry.id not in inserted:
-                    await self._count(entry, 1)
-                    await self._count_groups(entry, entry.groups, 1)
-                    if entry.groups and entry.revision > 1:
-                        self._grouped[entry.id] = entry.groups
-                    if entry.created_ms >= young_ms:
-                        self._young.add(entry.id)
-
-    async def settle(self, catch_up: CatchUp, places: Mapping[str, Checkpoint]) -> None:
-        """Judges what the stream told: each entry counts if it is applied, scanned or not."""
-        told: dict[str, list[_Told]] = {}
-        for shard_id, caught in catch_up.shards.items():
-            place = places.get(shard_id)
-            if place is None:  # not begun yet, or finished and forgotten meanwhile
-                place = Checkpoint(finished=shard_id in catch_up.noted)
-            for change in caught.changes:
-                found = counted(change)
-                assert found is not None
-                is_applied = caught.applied_at(change, place)
-                if found.is_new and is_applied != (found.entry.id in self._young):
-                    await self._count(found.entry, 1 if is_applied else -1)
-                if found.groups:
-                    told.setdefault(found.entry.id, []).append(_Told(found, is_applied))
-        for changes in told.values():
-            await self._settle_groups(sorted(changes, key=lambda each: each.found.entry.revision))
-
-    async def _settle_groups(self, changes: Sequence["_Told"]) -> None:
-        """Judges one entry's changes, in their order: the groups that it has joined at P count."""
-        entry, is_new = changes[0].found.entry, changes[0].found.is_new
-        joined = changes[0].found.groups
-        before = () if is_new else tuple([each for each in entry.groups if each not in joined])
-        due = before
-        for each in changes:
-            if each.is_applied:
-                due = each.found.entry.groups
-        if is_new and entry.id not in self._young:
-            scanned: tuple[Group, ...] = ()
-        else:  # what was not updated when it was scanned had the groups that it was born with
-            scanned = self._grouped.get(entry.id, entry.groups if is_new else before)
-        await self._count_groups(entry, [each for each in due if each not in scanned], 1)
-        await self._count_groups(entry, [each for each in scanned if each not in due], -1)
-
-    async def _count_groups(self, entry: LedgerEntry, groups: Sequence[Group], times: int) -> None:
-        if not groups or self.ledger_id not in (None, entry.ledger_id):
-            return
-        if await self._parts.catalog.utc_offset_minutes(entry.ledger_id) is not None:
-            self.tally.add_groups(entry, groups, times)
-
-    async def _count(self, entry: LedgerEntry, times: int) -> None:
-        if self.ledger_id not in (None, entry.ledger_id):
-            return
-        offset = await self._parts.catalog.utc_offset_minutes(entry.ledger_id)
-        if offset is not None:
-            self.done.entries_count += times
-            self.tally.add(entry, offset, times)
-
-
 class _Repair:
-    """Compares every history, and every group's balance, with the sums; replaces what differs."""
+    """Compares every history and every group's balance with the sums, every posted window with the
+    entries, and replaces what differs.
+    """
 
-    def __init__(self, parts: RecountParts, count: _Count, leases: Mapping[str, Lease]) -> None:
+    def __init__(self, parts: RecountParts, count: Count, leases: Mapping[str, Lease]) -> None:
         self._leases = leases
         self._parts = parts
         self._tally = count.tally
+        self._windows = count.windows.windows
+        self._applied_windows = count.applied_windows.windows
         self._ledger_id = count.ledger_id
         self._done = count.done
         self._asides: dict[tuple[str, str], list[str]] = {}  # item's pk, sk -> asides with its sums
@@ -310,6 +185,8 @@ class _Repair:
             await self._judge(account, currency, None, {})
         for name in self._tally.groups.keys() - self._seen_groups:
             await self._judge_group(name, None)
+        for account, window in self._windows.items():
+            await self._judge_window(account, window)
         for key in self._tally.counts.keys() - self._seen_counts:
             await self._judge_count(key, None)
 
@@ -460,12 +337,38 @@ class _Repair:
         while more:
             new_head, new_months, more = rebuilt(hours, head, months, MONTHS_AT_ONCE, lines)
             writes = _history_writes(account, currency, head, new_head, new_months)
+            if account in self._windows:
+                writes += mark_puts([account], self._cause(f"{currency} {new_head['r']!r}"))
             if not await self._write_with_asides(writes, asides, key):
                 return False
             head, months = new_head, {**months, **new_months}
             more = more or bool(asides)
         self._done.repaired += findings
         return True
+
+    async def _judge_window(self, account: str, window: PostedWindow) -> None:
+        """Puts a clearing account's window right when it is too narrow or too wide."""
+        key = keys.posted_window(account)
+        for attempt in range(REPAIR_ATTEMPTS_MAX):
+            item = await self._parts.table.get(key, consistent=True)
+            held = None if item is None else posted_window_from_item(item)
+            stored = None if held is None else held[0]
+            applied = self._applied_windows.get(account)
+            if _is_sound(stored, applied, window):
+                return
+            findings = audit_window(account, window, stored)
+            if await self._parts.book.lost(self._leases.values()):
+                raise LeaseLost("the fence did not hold")
+            put = window_put(account, held, window)
+            if await self._write([put, *mark_puts([account], self._cause(f"window {attempt}"))]):
+                self._done.repaired += findings
+                return
+            await asyncio.sleep(STORE_BACKOFF_MS * (attempt + 1) / 1_000)
+        raise StoreUnavailable(f"the posted window of {account} changes under the fence")
+
+    def _cause(self, what: str) -> str:
+        """What a mark is for: another one for each recount."""
+        return f"recount {self._parts.clock.now_ms()} {what}"
 
     async def _read(self, account: str, currency: str) -> tuple[Item | None, dict[int, Item]]:
         partition = keys.balances_of(account)
@@ -507,6 +410,15 @@ def _sum_item(key: Key, expected: ExpectedGroup, old: Item | None) -> Item:
         assert isinstance(revision, int)
         item["r"] = revision + 1
     return item
+
+
+def _is_sound(
+    stored: PostedWindow | None, applied: PostedWindow | None, told: PostedWindow
+) -> bool:
+    """Whether a window covers the entries that are applied, and nothing beyond all that stand."""
+    if stored is None:
+        return applied is None
+    return told.covers(stored) and (applied is None or stored.covers(applied))
 
 
 def _histories(items: Sequence[Item]) -> dict[str, tuple[Item | None, dict[int, Item]]]:

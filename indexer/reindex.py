@@ -6,8 +6,9 @@
 Lists are served from the live indices all the while. Versions make it harmless that the load and
 the stream bring the same thing twice. The fence holds the projector for the moment in which the
 aliases change, so each record is either in the fresh indices before they go live or followed into
-them afterwards. Dying anywhere leaves the live indices as they were (or the fresh ones, complete);
-the next run clears away what was begun.
+them afterwards. Documents of clearing accounts also change behind the stream: under the fence all
+of them are marked, and refreshed once it is gone (clearing.py). Dying anywhere leaves the live
+indices as they were (or the fresh ones, complete); the next run clears away what was begun.
 
 One ledger alone is brought up to date in place. The command is rebuild.py; balance histories:
 recount.py.
@@ -17,6 +18,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from indexer.accounts import account_operations, removal_operations
 from indexer.bulk import BulkWriter
 from indexer.catchup import CatchUp
 from indexer.fence import fence, fence_of
@@ -26,8 +28,10 @@ from indexer.quarantine import Aside, Quarantine, document_aside
 from indexer.records import UNREADABLE, Change, Searched, searched_of
 from indexer.sweeps import GoneLedgers
 from indexer.tablescan import pages
+from indexer.windows import put_marks
 from shared.clock import Clock
 from shared.errors import StoreUnavailable
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.links import Tx
 from shared.limits import FOLLOW_IDLE_MS
@@ -99,23 +103,35 @@ class Loader:
         self._catalog = Catalog(parts.table, parts.clock)
         self.gone = GoneLedgers()
         self.count = 0
+        self.clearing: set[str] = set()  # ids of the clearing accounts among what was loaded
 
     async def load(self, things: Sequence[Searched]) -> None:
         """Applies the documents of `things`; those of deleted ledgers are left out."""
         ledgers = {thing.ledger_id for thing in things if not isinstance(thing, Tx)}
         await self.gone.look_up(self._catalog, ledgers)
+        things = [thing for thing in things if _ledger_of(thing) not in self.gone]
         operations: list[Operation] = []
         owners: dict[tuple[Kind, str], str] = {}
+        accounts = [thing for thing in things if isinstance(thing, LedgerAccount)]
+        for operation in await self._of_accounts(accounts):
+            operations.append(operation)
+            owners[(operation.kind, operation.id)] = keys.account(operation.id).pk
         for thing in things:
-            if _ledger_of(thing) in self.gone:
-                continue
-            for operation in thing_operations(thing):
-                operations.append(operation)
-                owners[(operation.kind, operation.id)] = _key_of(thing).pk
+            if not isinstance(thing, LedgerAccount):
+                for operation in thing_operations(thing):
+                    operations.append(operation)
+                    owners[(operation.kind, operation.id)] = _key_of(thing).pk
             if len(operations) >= LOAD_OPERATIONS:
                 await self._apply(operations, owners)
                 operations = []
         await self._apply(operations, owners)
+
+    async def _of_accounts(self, accounts: Sequence[LedgerAccount]) -> list[Operation]:
+        for account in accounts:
+            path = account.path
+            if await self._catalog.clearing_among(account.ledger_id, [path]):
+                self.clearing.add(account.id)
+        return await account_operations(self._parts.table, accounts)
 
     async def _apply(
         self, operations: list[Operation], owners: Mapping[tuple[Kind, str], str]
@@ -146,12 +162,24 @@ class Loader:
             count += len(changes)
             operations: list[Operation] = []
             owners: dict[tuple[Kind, str], str] = {}
+            standing: list[LedgerAccount] = []
+            removed: list[LedgerAccount] = []
             for change in changes:
                 if not isinstance(change, Change):
                     continue
-                for operation in project_documents(change):
-                    operations.append(operation)
-                    owners[(operation.kind, operation.id)] = change.pk
+                if isinstance(change.new, LedgerAccount):
+                    standing.append(change.new)
+                elif isinstance(change.old, LedgerAccount):
+                    removed.append(change.old)
+                else:
+                    for operation in project_documents(change):
+                        operations.append(operation)
+                        owners[(operation.kind, operation.id)] = change.pk
+            of_accounts = await self._of_accounts(standing)
+            of_accounts += await removal_operations(self._parts.table, removed)
+            for operation in of_accounts:
+                operations.append(operation)
+                owners[(operation.kind, operation.id)] = keys.account(operation.id).pk
             await self._apply(operations, owners)
         return count
 
@@ -176,9 +204,13 @@ async def rebuild_search(parts: SearchParts) -> dict[Kind, str]:
     await _follow_closely(loader, catch_up)
     async with fence(parts.stream, parts.book) as leases:
         await _follow_through(loader, catch_up, leases)
+        await put_marks(parts.table, loader.clearing, f"rebuild {parts.clock.now_ms()}")
         old = await index.swap_aliases(fresh)
-        for seen in await parts.book.lost(leases.values()):
+        lost = await parts.book.lost(leases.values())
+        for seen in lost:
             await _rewind(parts, seen, catch_up)
+        if lost:
+            await put_marks(parts.table, loader.clearing, f"rewind {parts.clock.now_ms()}")
     await index.refresh()
     say("the fresh indices are live")
     for name in old:

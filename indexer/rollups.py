@@ -46,9 +46,12 @@ def order_key(pk: str, sk: str) -> str:
     return f"{pk}\t{sk}"  # any order will do that is the same in every process
 
 
-def in_order(updates: Sequence[Update], asides: Sequence[Aside]) -> list[Step]:
-    """Everything that a read writes, by key."""
+def in_order(
+    updates: Sequence[Update], asides: Sequence[Aside], marks: Sequence[Put] = ()
+) -> list[Step]:
+    """Everything that a read writes, by key: marks stand behind all sums."""
     steps: list[Step] = [(order_key(u.key.pk, u.key.sk), u) for u in updates]
+    steps += [(order_key(mark.key.pk, mark.key.sk), mark) for mark in marks]
     steps += [(order_key(aside.key.pk, aside.key.sk), aside.put()) for aside in asides]
     steps.sort(key=lambda step: step[0])
     return steps
@@ -67,11 +70,16 @@ class RollupWriter:
         self.batches_count = 0
 
     async def apply(
-        self, lease: Lease, upto: str, updates: Sequence[Update], asides: Sequence[Aside]
+        self,
+        lease: Lease,
+        upto: str,
+        updates: Sequence[Update],
+        asides: Sequence[Aside],
+        marks: Sequence[Put] = (),
     ) -> None:
-        """Adds `updates`, keeps `asides`, and moves the checkpoint to `upto`.
+        """Adds `updates`, sets `marks`, keeps `asides`, and moves the checkpoint to `upto`.
 
-        They must be what all records after the checkpoint's sequence up to `upto` come to; if a
+        These must be what all records after the checkpoint's sequence up to `upto` come to; if a
         read is in progress, `upto` must be its end. Raises LeaseLost, StoreUnavailable or
         StoreTimeout; applying the same again, by whoever holds the lease then, goes on where this
         stopped.
@@ -80,7 +88,7 @@ class RollupWriter:
         assert upto
         assert not start.finished
         assert not start.in_progress or start.upto == upto
-        left = [step for step in in_order(updates, asides) if step[0] > start.after_key]
+        left = [step for step in in_order(updates, asides, marks) if step[0] > start.after_key]
         room = ROLLUP_ITEMS_MAX
         while lease.checkpoint.sequence != upto:
             steps = left[:room]

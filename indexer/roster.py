@@ -9,6 +9,7 @@ Every process runs the same loop; conditional writes on the leases decide (see l
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from indexer.appliers import Applier
@@ -102,10 +103,9 @@ class Roster:
         self._meters.lag_seconds.set(lag_ms / 1_000)
 
     async def _sleep(self, wait_ms: float) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), wait_ms / 1_000)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_ms / 1_000):
+                await self._wake.wait()
 
     async def _let_go(self) -> None:
         """Stops every follower, the slow ones by cancelling, and gives the leases back."""

@@ -133,7 +133,9 @@ def _ledger_of(item: Item) -> str | None:
 
 
 async def is_caught_up(engines: Engines) -> bool:
-    """Whether both projectors have applied everything that the stream tells."""
+    """Whether both projectors have applied everything that the stream tells, and every clearing
+    account is refreshed.
+    """
     for projector in PROJECTORS:
         leases = await LeaseBook(engines.table, projector, "verify", engines.clock).listed()
         for shard in await engines.stream.shards():
@@ -149,7 +151,10 @@ async def is_caught_up(engines: Engines) -> bool:
                     return False
             except StreamExpired:
                 return False
-    return True
+    marks = await engines.table.query(
+        TableName.BALANCES, keys.clearing_marks(), limit=1, consistent=True
+    )
+    return not marks.items
 
 
 async def verify(

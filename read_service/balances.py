@@ -32,6 +32,7 @@ from shared.errors import RejectionError, StoreUnavailable
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.chart import AccountNode
+from shared.ledger.clearing import is_outstanding
 from shared.ledger.currencies import currency_from_key, make_currency
 from shared.ledger.periods import (
     FirstMoment,
@@ -159,6 +160,10 @@ class BalanceReader:
         else:
             amounts = await self._amounts(scope, account, at)
         return page_of_all(digest, page, [(amount.currency, amount) for amount in amounts])
+
+    async def is_outstanding(self, account: Account) -> bool:
+        """Whether the account, with its descendants, has a balance left in any currency."""
+        return is_outstanding(await self._heads("total", account))
 
     async def changes(self, scope: Scope, account: Account, arguments: Arguments) -> Page:
         """The changes in `period`, in all currencies that the account has seen."""

@@ -36,6 +36,7 @@ from shared.search.documents import (
     CHILD,
     HIDDEN,
     LINKED,
+    PENDING,
     REVERSAL,
     REVERSED,
     instance_terms,
@@ -90,6 +91,11 @@ def accounts_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFilter 
 def in_group(key: str, value: str) -> Clause:
     """Entries of a group."""
     return Term("groups", pair_term(key, value))
+
+
+def clearing_only(patterns: Sequence[str]) -> Clause:
+    """Clearing accounts: instances of the nodes of these patterns."""
+    return Terms("pattern", tuple(patterns))
 
 
 def touching_account(account: str) -> Clause:
@@ -187,6 +193,9 @@ def _account_lines(given: FilterSet, ledger: Ledger) -> ListFilter:
 
 
 def _accounts(given: FilterSet, ledger: Ledger) -> ListFilter:
+    if not _given(given.get("clearingStatus")):
+        for name in _WINDOW_MEMBERS & given.keys():
+            raise _Member(name, None, ledger).refuse("it needs clearingStatus in the same filter")
     return ListFilter(tuple(_read(given, _ACCOUNT_MEMBERS, ledger)))
 
 
@@ -254,6 +263,13 @@ def _flag(flag: str) -> _Reader:
         return [clause if member.value else Not(clause)]
 
     return read
+
+
+def _clearing_status(member: _Member) -> list[Clause]:
+    """LedgerAccountClearingStatusFilter: the list itself is narrowed to clearing accounts."""
+    pending = Term("flags", PENDING)
+    statuses = _given(member.value).values()
+    return [pending if status == "pending" else Not(pending) for status in statuses]
 
 
 def _nothing_more(_: _Member) -> list[Clause]:
@@ -526,14 +542,17 @@ _LINE_MEMBERS: dict[str, _Reader] = {
     "tag": _pair_filter("tags"),
     "type": _string_filter("side"),
 }
+_WINDOW_MEMBERS = frozenset(
+    {"earliestPosted", "earliestPostedTimestamp", "latestPosted", "latestPostedTimestamp"}
+)
 _ACCOUNT_MEMBERS: dict[str, _Reader] = {
-    "clearingStatus": _not_implemented,
-    "earliestPosted": _not_implemented,
-    "earliestPostedTimestamp": _not_implemented,
+    "clearingStatus": _clearing_status,
+    "earliestPosted": _datetime_filter("earliest"),
+    "earliestPostedTimestamp": _datetime_filter("earliest"),
     "hasParentLedgerAccount": _flag(CHILD),
     "isLinkedAccount": _flag(LINKED),
-    "latestPosted": _not_implemented,
-    "latestPostedTimestamp": _not_implemented,
+    "latestPosted": _datetime_filter("latest"),
+    "latestPostedTimestamp": _datetime_filter("latest"),
     "ledgerAccount": _account_filter("id"),
     "linkedAccount": _external_account_filter,
     "parentLedgerAccount": _account_filter("parent"),

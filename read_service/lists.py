@@ -27,6 +27,7 @@ from read_service.filters import (
     account_lines_filter,
     accounts_filter,
     children_of,
+    clearing_only,
     entries_filter,
     in_group,
     ledger_lines_filter,
@@ -283,8 +284,13 @@ async def _keeps_strong_lines(context: RequestContext, account: Account) -> bool
 
 
 async def ledger_accounts(context: RequestContext, ledger: Ledger, arguments: Arguments) -> Page:
-    """Ledger.ledgerAccounts."""
+    """Ledger.ledgerAccounts. Which accounts are clearing accounts is the Schema's to say."""
     query = read_query(context, LEDGER_ACCOUNTS, ledger, ledger.id, arguments)
+    status = (arguments.get("filter") or {}).get("clearingStatus") or {}
+    if status.get("equalTo") is not None:
+        schema = await context.schema_of(ledger)
+        patterns = () if schema is None else schema.chart.clearing_patterns()
+        query = _narrowed(query, clearing_only(patterns))
     return await search_list(context, LEDGER_ACCOUNTS, query, (ledger.id,))
 
 

@@ -20,22 +20,27 @@ from shared.ledger.audits import (
     Finding,
     Fingerprint,
     Tally,
+    WindowTally,
     audit_count,
     audit_entry,
     audit_group,
     audit_history,
+    audit_window,
     differences,
 )
-from shared.ledger.chart import ConsistencyConfig
+from shared.ledger.chart import ConsistencyConfig, pattern_of
+from shared.ledger.clearing import ClearingState, PostedWindow, touched_paths
 from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.entry_counts import CountKey, count_of, type_of_position
-from shared.ledger.identifiers import account_id
+from shared.ledger.identifiers import account_id, group_id
 from shared.ledger.ledgers import Ledger, SchemaHead
 from shared.ledger.link_audits import LinkAudit
 from shared.ledger.links import ExternalAccount, Tx
 from shared.ledger.schemas import Schema
 from shared.search.documents import (
+    CLEARING_FIELDS,
+    PENDING,
     account_documents,
     entry_documents,
     group_documents,
@@ -50,6 +55,7 @@ from shared.store.items import (
     external_account_from_item,
     link_from_item,
     newest_sequence,
+    posted_window_from_item,
     reconciled_count,
     schema_head_from_item,
     strong_balance,
@@ -115,6 +121,11 @@ class Auditor:
         self._created: dict[str, ConsistencyConfig] = {}  # by id, of accounts without a Schema
         self._currencies: set[str] = set()  # partition keys of the custom currencies
         self._currencies_named: dict[str, str] = {}  # those that must be there, and what names them
+        self._clearing: set[str] = set()  # ids of clearing accounts
+        self._clearing_due: dict[str, LedgerAccount] = {}  # those whose documents are not due yet
+        self._windows = WindowTally()
+        self._windows_found: dict[str, PostedWindow] = {}
+        self._is_clearing: dict[tuple[str, str], bool] = {}  # by ledger and pattern
         self._groups: dict[str, Document] = {}
         self._due: dict[SetName, MemberSet] = {}
         self._found: dict[SetName, MemberSet] = {}
@@ -124,7 +135,7 @@ class Auditor:
         self._counts: set[CountKey] = set()
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
-        self._gone: set[str] = set()  # deleted ledgers and their accounts
+        self._gone: set[str] = set()  # deleted ledgers, their accounts and groups
         self._heads: dict[tuple[str, str], SchemaHead] = {}
         self._queued: set[tuple[str, str]] = set()  # Schemas whose ledgers are to be moved
 
@@ -168,6 +179,7 @@ class Auditor:
             for path in {line.account_path for line in entry.lines}:
                 for each in (path, *ancestor_paths(path)):
                     self._gone.add(account_id(entry.ledger_id, each))
+            self._gone.update([group_id(entry.ledger_id, *group) for group in entry.groups])
             return
         self.entries_count += 1
         self.findings += audit_entry(entry)
@@ -175,6 +187,9 @@ class Auditor:
         self.tally.add(entry, ledger.utc_offset_minutes)
         if entry.groups:
             self.tally.add_groups(entry, entry.groups)
+        clearing = self._clearing_among(entry)
+        if clearing:
+            self._windows.add(entry, clearing)
         for document in entry_documents(entry):
             self._due_document(document)
         for document in group_documents(entry):
@@ -235,8 +250,27 @@ class Auditor:
             self._add(self._due, (account.ledger_id, ACCOUNT_IKS), account.ik, of_ik)
         if account.currency is not None and account.currency.startswith(CUSTOM_PREFIX):
             self._due_currency(account.workspace_id, account.currency, f"account {account.id}")
+        if self._clears(account.ledger_id, account.path):
+            self._clearing.add(account.id)
+            self._clearing_due[account.id] = account  # what it shows is known after all entries
+            return
         for document in account_documents(account):
             self._due_document(document)
+
+    def _clears(self, ledger_id: str, path: str) -> bool:
+        """Whether the Schema that the ledger is on says so."""
+        name = (ledger_id, pattern_of(path))
+        known = self._is_clearing.get(name)
+        if known is None:
+            schema = self._schemas.get(ledger_id)
+            node = None if schema is None else schema.chart.nodes.get(name[1])
+            known = self._is_clearing[name] = node is not None and node.clearing
+        return known
+
+    def _clearing_among(self, entry: LedgerEntry) -> list[str]:
+        """Paths of the clearing accounts that the entry touches."""
+        paths = touched_paths([entry])[entry.ledger_id]
+        return [path for path in paths if self._clears(entry.ledger_id, path)]
 
     def _due_document(self, document: Document) -> None:
         source = {**document.source, "record": orjson.loads(document.record)}
@@ -304,7 +338,9 @@ class Auditor:
         months: dict[str, dict[int, Item]] = {}
         for item in items:
             kind, _, rest = str(item["sk"]).partition("#")
-            if kind == "H":
+            if kind == "W":
+                self._windows_found[account] = posted_window_from_item(item)[0]
+            elif kind == "H":
                 heads[rest] = item
             elif kind == "M":
                 currency, _, month = rest.rpartition("#")
@@ -356,7 +392,24 @@ class Auditor:
         External Account).
         """
         content = [stored.version, stored.source]
+        if kind is Kind.ACCOUNTS and stored.id in self._windows_found:
+            content = self._account_content(stored)
         self._add(self._found, (owner_id, kind.value), stored.id, content)
+
+    def _account_content(self, stored: StoredDocument) -> list[object]:
+        """A document that counts postings in its version: shown as of the account's revision.
+
+        What it says of clearing counts only where the Schema still does.
+        """
+        source = dict(stored.source)
+        revision = source["record"]["revision"]
+        if stored.id not in self._clearing:
+            for name in CLEARING_FIELDS:
+                source.pop(name, None)
+            flags = [flag for flag in source.pop("flags", []) if flag != PENDING]
+            if flags:
+                source["flags"] = flags
+        return [min(stored.version, revision), source]
 
     def take_count(self, kind: Kind, count: int) -> None:
         """How many documents of a kind stand in all: more than was fed belong to nothing."""
@@ -376,6 +429,7 @@ class Auditor:
         self.findings += self._chains.audit()
         self.findings += self._of_links.audit()
         self._judge_histories()
+        self._judge_windows()
         self._judge_strong()
         self._judge_groups()
         self._judge_accounts()
@@ -391,6 +445,23 @@ class Auditor:
         groups, self._groups = self._groups, {}
         for document in groups.values():
             self._due_document(document)
+        due, self._clearing_due = self._clearing_due, {}
+        outstanding = self._outstanding() if due else set()
+        for account in due.values():
+            window = self._windows.windows.get(account.id)
+            state = window and ClearingState(window, account.id in outstanding)
+            for document in account_documents(account, state):
+                self._due_document(document)
+
+    def _outstanding(self) -> set[str]:
+        """Ids of the accounts that have a balance left in some currency."""
+        return {account for (account, _), each in self.tally.balances.items() if each.sums().total}
+
+    def _judge_windows(self) -> None:
+        for account, due in self._windows.windows.items():
+            self.findings += audit_window(account, due, self._windows_found.get(account))
+        for account in self._clearing - self._windows.windows.keys():
+            self.findings += audit_window(account, None, self._windows_found.get(account))
 
     def _judge_histories(self) -> None:
         """Histories and counts that are missing; balances that have grown beyond an amount."""

@@ -178,6 +178,12 @@ FOLLOW_IDLE_MS = 100
 BULK_DOCUMENTS_MAX = 2_000
 BULK_BYTES_MAX = 5_000_000
 BULK_ATTEMPTS_MAX = 8
+WINDOWS_AT_ONCE = 16  # posted windows of clearing accounts that are written at the same time
+WINDOWS_CACHED_MAX = 100_000
+CLEARING_MARKS_PER_PAGE = 100
+CLEARING_MARK_PAGES_MAX = 100_000  # of one round
+CLEARING_PACE_MS = 200  # a refresh waits so long for more marks
+CLEARING_LOOK_MS = 5_000  # between looks for the marks of other processes
 # Half of what a transaction can carry: one that is full holds up the posts of an engine with one
 # writer for so long that their slowest twentieth took 336 ms instead of under 300.
 ROLLUP_ITEMS_MAX = 50
@@ -196,6 +202,7 @@ assert REPORT_PAGE_SIZE <= PAGE_SIZE_MAX
 assert REPORT_PAGE_SIZE * (REPORT_PAGE_SIZE + 1) <= NODES_PER_REQUEST_MAX
 assert REQUEST_TIMEOUT_MS < CLI_TIMEOUT_MS
 assert COMMIT_BATCH_BYTES_MAX < TRANSACT_BYTES_MAX
+assert CLEARING_MARKS_PER_PAGE <= BATCH_GET_KEYS_MAX
 assert ROLLUP_ITEMS_MAX < TRANSACT_ITEMS_MAX  # one item is the checkpoint
 assert LINES_PER_ENTRY_MAX + GROUPS_PER_ENTRY_MAX + 1 < TRANSACT_ITEMS_MAX
 assert ENTRIES_PER_ATOMIC_BATCH_MAX <= TRANSACT_ITEMS_MAX

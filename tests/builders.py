@@ -14,7 +14,13 @@ from shared.store.table import Table, Transacted, Update, Write
 
 WORKSPACE = "workspace"
 NOW_MS = 1_700_000_000_000  # 2023-11-14T22:13:20Z
-TYPES = {"assets": "asset", "liabilities": "liability", "income": "income", "expenses": "expense"}
+TYPES = {
+    "assets": "asset",
+    "liabilities": "liability",
+    "income": "income",
+    "expense": "expense",
+    "expenses": "expense",
+}
 
 _tokens = count()
 

@@ -15,6 +15,13 @@ from shared.clock import Clock, FixedClock, SystemClock
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount, parent_path
 from shared.ledger.balances import group_sums, history_deltas
+from shared.ledger.chart import pattern_of
+from shared.ledger.clearing import (
+    ClearingState,
+    is_outstanding,
+    posted_windows,
+    touched_paths,
+)
 from shared.ledger.entries import EntryCondition, LedgerEntry, LedgerLine
 from shared.ledger.identifiers import account_id, entry_id, group_id, ledger_id
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion, Workspace
@@ -230,7 +237,27 @@ class Seeds:
         await self._strong(ledger, entry)
         if indexed:
             await self._histories(ledger, entry)
+            await self._clearing(ledger, entry)
         return entry
+
+    async def _clearing(self, ledger: Ledger, entry: LedgerEntry) -> None:
+        """Windows and documents of the clearing accounts that the entry touches."""
+        nodes = self.schemas[(ledger.workspace_id, ledger.schema_key or "")].chart.nodes
+        touched = touched_paths([entry])[ledger.id]
+        paths = {path for path in touched if nodes[pattern_of(path)].clearing}
+        for path in sorted(paths):
+            account = await self.account(ledger, path)
+            window = posted_windows([entry], {ledger.id: paths})[account.id]
+            standing = await self.table.get(keys.posted_window(account.id))
+            revision = 1
+            if standing is not None:
+                before, revision = items.posted_window_from_item(standing)
+                window, revision = before.including(window), revision + 1
+            item = items.posted_window_item(account.id, window, revision)
+            await self._put(item, keys.posted_window(account.id))
+            page = await self.table.query(keys.BALANCES, keys.balances_of(account.id), prefix="H#")
+            state = ClearingState(window, is_outstanding(page.items))
+            await self.index.bulk(account_documents(account, state, account.revision + revision))
 
     async def put_entry(self, entry: LedgerEntry, *, indexed: bool = True, head: int = 1) -> None:
         """Writes the entry's own item, and its documents; `head` is its chain's newest position."""

@@ -4,6 +4,7 @@ HTTP."""
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from shared.clock import Clock
 from shared.errors import StoreError
@@ -68,10 +69,11 @@ async def open_quickstart(
     ik: str = LEDGER_IK,
     utc_offset_minutes: int = 0,
     strong_groups: tuple[str, ...] = (),
+    document: dict[str, Any] | None = None,
 ) -> Ledger:
-    """Stores the quickstart Schema and creates a ledger on it; users' accounts are strong within
-    the groups of these keys."""
-    document = json.loads(QUICKSTART.read_text())
+    """Stores the quickstart Schema, or one with its key and its users, and creates a ledger on it;
+    users' accounts are strong within the groups of these keys."""
+    document = document or json.loads(QUICKSTART.read_text())
     users = document["chartOfAccounts"]["accounts"][1]["children"][0]
     users["consistencyConfig"]["groups"] = [
         {"key": key, "ownBalanceUpdates": "strong"} for key in strong_groups

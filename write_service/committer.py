@@ -264,8 +264,15 @@ class Committer(DataLoader[Member, Outcome]):
                 in_batch[at].member = member
                 if at in settlement.moved:
                     self._answer(in_batch[at], Moved(), mine)
+            if settlement.is_blind:
+                known.clear()
+                misfits.clear()
             known.update(settlement.found)
             misfits |= settlement.misfits
+            if not settlement.found.keys().isdisjoint(exact):
+                # Another process has moved what the contingent ones were refused on: it may have
+                # committed one of them, which this batch didn't look for.
+                self._hand_back([each for each in contingent if each in mine], mine)
             if settlement.contended:
                 await self.pause(attempt)
 
@@ -288,9 +295,13 @@ class Committer(DataLoader[Member, Outcome]):
         assert batch.members, "a member that fits no empty batch is refused when it is planned"
         if left:
             back = [by_member[id(member)] for member in left] + contingent
-            mine.difference_update(back)
-            self._waiting[:0] = back
+            self._hand_back(back, mine)
         return [by_member[id(member)] for member in batch.members], batch
+
+    def _hand_back(self, back: list[_Waiting], mine: set[_Waiting]) -> None:
+        """First in the queue again."""
+        mine.difference_update(back)
+        self._waiting[:0] = back
 
     async def pause(self, attempt: int) -> None:
         ceiling = min(STORE_BACKOFF_MS * 2**attempt, STORE_BACKOFF_MS_MAX)

@@ -8,6 +8,8 @@ that:
     a chain or a revision is another one      the member moved: it has to be planned again
     a balance's guard failed                  the balance is known now
     another transaction held an item          contended: all go again, after a pause
+    … and that item is an entry or a chain    blind: the balances are of no use either, because what
+                                              moved them may have been the very same entry
 
 `judge` then takes the members in order on the balances that are known. A refusal that was judged
 behind an earlier member which moves the same balance holds only if that member is then committed on
@@ -44,6 +46,7 @@ class Settlement:
     found: Mapping[BalanceKey, int]
     misfits: frozenset[str]  # accounts that stand with another currency
     contended: bool = False
+    is_blind: bool = False
     moved: frozenset[int] = frozenset()  # members, by place, whose entries have changed
 
 
@@ -69,12 +72,13 @@ def settle(batch: CommitBatch, answer: Transacted | Cancelled) -> Settlement:
     found: dict[BalanceKey, int] = {}
     misfits: set[str] = set()
     moved: set[int] = set()
-    contended = False
+    contended = is_blind = False
     for place, reason in enumerate(answer.reasons):
         if reason.cause is Cause.NONE:
             continue
         if reason.cause is not Cause.GUARD:
             contended = True
+            is_blind |= place in batch.entries or place in batch.chains
         elif place in batch.entries:
             at, plan_at = batch.entries[place]
             if reason.old is None:  # what was to be replaced is gone
@@ -94,7 +98,11 @@ def settle(batch: CommitBatch, answer: Transacted | Cancelled) -> Settlement:
         else:
             found[batch.balances[place]] = strong_balance(reason.old)
     members = tuple([with_replays(each, standing[at]) for at, each in enumerate(batch.members)])
-    return Settlement(False, members, found, frozenset(misfits), contended, frozenset(moved))
+    if is_blind:
+        found, misfits = {}, set()
+    return Settlement(
+        False, members, found, frozenset(misfits), contended, is_blind, frozenset(moved)
+    )
 
 
 def is_replay(plan: EntryPlan, standing: LedgerEntry) -> bool:

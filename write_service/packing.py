@@ -36,6 +36,7 @@ from shared.store.table import (
 from write_service.plans import ChainStep, EntryPlan, Member
 
 _ABSENT = (Absent(),)
+REVERSING_ITEMS_MAX = 2  # beside what the entry itself wrote: its next revision, its chain's head
 UPDATE_BYTES = 300  # what an update or a check counts for: key, numbers and expressions
 
 
@@ -278,3 +279,10 @@ def items_needed(plans: Sequence[EntryPlan]) -> int:
         balances.update(delta.key for delta in plan.deltas)
         accounts.update(account.id for account in plan.accounts)
     return count + len(balances) + len(accounts)
+
+
+def items_to_reverse(plan: EntryPlan) -> int:
+    """The most items that reversing the plan's entry writes; 0 where that can't be."""
+    if plan.entry.is_reversal:
+        return 0
+    return 1 + REVERSING_ITEMS_MAX + len(plan.listed) + len(plan.deltas)

@@ -18,12 +18,15 @@ from write_service.commands import AddLedgerEntry
 from write_service.committer import Committer
 from write_service.outcomes import committed, is_replay, judge, with_replays
 from write_service.packing import (
+    REVERSING_ITEMS_MAX,
     UPDATE_BYTES,
     balance_item_key,
     is_contradictory,
     items_needed,
+    items_to_reverse,
 )
 from write_service.planning.entries import plan_entry
+from write_service.planning.view import LedgerView
 from write_service.plans import (
     FIRST,
     ChainPlace,
@@ -54,15 +57,26 @@ class WriteServices:
 
 
 async def plan(
-    services: WriteServices, command: AddLedgerEntry, place: ChainPlace = FIRST
+    services: WriteServices,
+    command: AddLedgerEntry,
+    place: ChainPlace = FIRST,
+    since_ms: int | None = None,
 ) -> EntryPlan | Rejection:
-    """The plan of one entry, after the reads that it needs (none when warm)."""
+    """The plan of one entry, after the reads that it needs (none when warm).
+
+    What is refused is planned again if the ledger has come to another Schema version since the
+    request began, at `since_ms` (now when None).
+    """
     prefetcher = services.prefetcher
+    started_ms = services.clock.now_ms() if since_ms is None else since_ms
     try:
         ledger = await prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
         view = await prefetcher.view(ledger)
-        await prefetcher.learn(command, view)
-        planned = plan_entry(command, view, services.clock.now_ms(), place)
+        planned = await _plan_on(services, command, view, place)
+        if isinstance(planned, Rejection):
+            newer = await prefetcher.newer_view(view, started_ms)
+            if newer is not None:
+                planned = await _plan_on(services, command, newer, place)
         if isinstance(planned, EntryPlan):
             custom = planned.custom_currencies()
             if custom:
@@ -70,6 +84,13 @@ async def plan(
         return planned
     except RejectionError as error:
         return error.rejection
+
+
+async def _plan_on(
+    services: WriteServices, command: AddLedgerEntry, view: LedgerView, place: ChainPlace
+) -> EntryPlan | Rejection:
+    await services.prefetcher.learn(command, view)
+    return plan_entry(command, view, services.clock.now_ms(), place)
 
 
 async def post_entry(services: WriteServices, command: AddLedgerEntry) -> Outcome:
@@ -106,10 +127,13 @@ def place_after(end: LedgerEntry) -> ChainPlace:
     return ChainPlace(end.position + 1, end.position)
 
 
-async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) -> Outcome:
+async def post_batch(
+    services: WriteServices, commands: Sequence[AddLedgerEntry | Rejection]
+) -> Outcome | Rejection:
     """Posts all entries or none, in one transaction; each refused entry is told.
 
-    Entries that stand already are replays and don't count for or against the rest.
+    An entry that could not be read stands as its rejection. Entries that stand already are replays
+    and don't count for or against the rest. A Rejection is of the batch, not of any entry.
     """
     ends: dict[int, LedgerEntry] = {}  # of the chains that were read, by place
     for _ in range(CHAIN_LOOKS_MAX):
@@ -117,6 +141,7 @@ async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) ->
         if not isinstance(outcome, Moved):
             return outcome
         for place, command in enumerate(commands):
+            assert not isinstance(command, Rejection), "what is refused isn't committed"
             end = await _end_of(services, command)
             if end is not None:
                 ends[place] = end
@@ -124,19 +149,28 @@ async def post_batch(services: WriteServices, commands: list[AddLedgerEntry]) ->
 
 
 async def _post_batch(
-    services: WriteServices, commands: list[AddLedgerEntry], ends: Mapping[int, LedgerEntry]
-) -> Outcome:
+    services: WriteServices,
+    commands: Sequence[AddLedgerEntry | Rejection],
+    ends: Mapping[int, LedgerEntry],
+) -> Outcome | Rejection:
     plans: list[EntryPlan] = []
     replays: list[tuple[int, LedgerEntry]] = []
     rejections: list[tuple[int, Rejection]] = []
     seen: set[str] = set()
-    await services.prefetcher.learn_all(commands)
+    started_ms = services.clock.now_ms()
+    await services.prefetcher.learn_all(
+        [command for command in commands if isinstance(command, AddLedgerEntry)]
+    )
     for place, command in enumerate(commands):
+        if isinstance(command, Rejection):
+            rejections.append((place, command))
+            continue
         end = ends.get(place)
         if end is not None and not end.is_reversal:
             replays.append((place, end))
             continue
-        planned = await plan(services, command, FIRST if end is None else place_after(end))
+        to = FIRST if end is None else place_after(end)
+        planned = await plan(services, command, to, started_ms)
         if isinstance(planned, EntryPlan):
             if planned.entry.id in seen:
                 duplicate = reject("ledger_entry_batch_duplicate_ik", ik=command.ik)
@@ -155,7 +189,7 @@ async def _post_batch(
         return Committed(tuple([(entry, True) for _, entry in replays]))
     too_large = transaction_too_large(plans)
     if too_large is not None:
-        return Rejected(((0, too_large),))
+        return too_large
     return await commit_member(services, Member(tuple(plans), tuple(replays)))
 
 
@@ -184,8 +218,10 @@ async def commit_member(services: WriteServices, member: Member) -> Outcome:
 
 
 def transaction_too_large(plans: Sequence[EntryPlan]) -> Rejection | None:
-    """What can't be one transaction is refused before it is queued."""
+    """What can't be one transaction, or reversed in one, is refused before it is queued."""
     count = items_needed(plans)
+    if count > TRANSACT_ITEMS_MAX - REVERSING_ITEMS_MAX:
+        count = max([count, *map(items_to_reverse, plans)])
     size = sum(plan.item_bytes for plan in plans)
     if count > TRANSACT_ITEMS_MAX:
         return reject("ledger_entry_batch_too_large", count=count, max=TRANSACT_ITEMS_MAX)

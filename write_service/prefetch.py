@@ -69,6 +69,16 @@ class Prefetcher:
         )
         return self._remember(key, LedgerView(ledger, schema, self._catalog.known_account))
 
+    async def newer_view(self, view: LedgerView, since_ms: int) -> LedgerView | None:
+        """The ledger on another Schema version, if it has come to stand on one: other processes
+        may have moved it, and posted on it, since its head was read here. One GetItem; none for a
+        head that was asked for at `since_ms` or later.
+        """
+        if view.ledger.schema_key is None:
+            return None
+        ledger = await self._catalog.newer_ledger(view.ledger, since_ms)
+        return None if ledger is None else await self.view(ledger)
+
     def _remember(self, key: tuple[str, str, int], view: LedgerView) -> LedgerView:
         if len(self._views) >= VIEWS_CACHED_MAX:
             self._views.pop(next(iter(self._views)))

@@ -57,8 +57,11 @@ def _refused(rejection: Rejection) -> Rejected:
 
 
 async def _view(services: WriteServices, ledger: Ledger, entry: LedgerEntry) -> LedgerView:
-    """What planning sees of the ledger, with the accounts of the entry's lines."""
+    """What planning sees of the ledger, with the accounts of the entry's lines: another process
+    may have posted it on a Schema version that is new here."""
     view = await services.prefetcher.view(ledger)
+    if any(isinstance(view.resolve(line.account_path), str) for line in entry.lines):
+        view = await services.prefetcher.newer_view(view, services.clock.now_ms()) or view
     if ledger.schema_key is None:
         paths = {line.account_path: None for line in entry.lines}
         await services.prefetcher.learn_standing(paths, view)
@@ -78,14 +81,25 @@ async def update_entry(
         planned = plan_update(command, standing.entry, standing.item, view)
         if planned is None:
             return standing.entry
-        if isinstance(planned, Rejection):
-            return _refused(planned)
+        refused = planned if isinstance(planned, Rejection) else _irreversible(planned, view)
+        if refused is not None:
+            return _refused(refused)
+        assert isinstance(planned, EntryPlan)
         outcome = await commit_member(services, Member((planned,)))
         if isinstance(outcome, Committed):
             return planned.entry
         if not isinstance(outcome, Moved):
             return outcome
     return Conflicted()
+
+
+def _irreversible(planned: EntryPlan, view: LedgerView) -> Rejection | None:
+    """Refuses to join strong groups that one transaction couldn't take the entry out of again: it
+    writes more than the one that joins them."""
+    if not planned.deltas:
+        return None
+    reversal = plan_reversal(planned.entry, planned.item, view, planned.entry.created_ms)
+    return reversal if isinstance(reversal, Rejection) else transaction_too_large((reversal,))
 
 
 # --- Reverse --------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ worker that is slower than its lease harms nobody.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shared.errors import Overloaded, StoreError
@@ -99,10 +100,10 @@ class Worker:
                 await self.look()
             except (StoreError, Overloaded, *BROKEN) as error:
                 LOG.warning(WORK_FAILED, error=error)
-            try:
-                await asyncio.wait_for(arrived.wait(), WORK_POLL_MS / 1_000)
-            except TimeoutError:
-                continue
+            # Not `wait_for`: it swallows a cancellation that comes as it ends.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WORK_POLL_MS / 1_000):
+                    await arrived.wait()
         if self._tasks:
             tasks = list(self._tasks.values())
             _, late = await asyncio.wait(tasks, timeout=STOP_S_MAX)
@@ -117,7 +118,7 @@ class Worker:
 
     def kill(self) -> None:
         """Ends all work between two statements, as the death of the process would."""
-        self._stop.set()  # a wait that has just ended swallows the cancelling of `run`
+        self._stop.set()
         for task in self._tasks.values():
             task.cancel()
 

@@ -25,9 +25,12 @@ from read_service.lookups import (
 from read_service.types.fields import Fields, Info, Resolver
 from shared.errors import RejectionError
 from shared.ledger.accounts import ConsistencyConfig, LedgerAccount, parent_path
+from shared.ledger.clearing import PostedWindow
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.rejections import reject
+from shared.store import keys
+from shared.store.items import posted_window_from_item
 
 Read = Callable[[LedgerAccount], Any]
 
@@ -107,16 +110,22 @@ async def _consistency_config(account: Account, info: Info) -> ConsistencyConfig
     return await consistency_of(info.context, account)
 
 
-def _clearing(field: str) -> Resolver:
-    """A field about clearing: null for an account that isn't a clearing account."""
+async def _clearing_status(account: Account, info: Info) -> str | None:
+    """Null for an account that isn't a clearing account."""
+    node = await chart_node(info.context, account)
+    if node is None or not node.clearing:
+        return None
+    is_pending = await BalanceReader(info.context).is_outstanding(account)
+    return "pending" if is_pending else "cleared"
 
-    async def resolve(account: Account, info: Info) -> None:
-        node = await chart_node(info.context, account)
-        if node is not None and node.clearing:
-            what = f"LedgerAccount.{field} of a clearing account"
-            raise RejectionError(reject("not_implemented", what=what))
 
-    return resolve
+async def _posted_window(account: Account, info: Info) -> PostedWindow | None:
+    """Null for an account that isn't a clearing account, or was never posted to."""
+    node = await chart_node(info.context, account)
+    if node is None or not node.clearing:
+        return None
+    item = await info.context.eventual_items.load(keys.posted_window(account.id))
+    return None if item is None else posted_window_from_item(item)[0]
 
 
 def _mode(is_strong: bool) -> str:
@@ -183,7 +192,7 @@ FIELDS: Fields = {
         **_balance_fields("child", "childBalance"),
         **_balance_fields("total", "balance"),
         "childLedgerAccounts": _children,
-        "clearingStatus": _clearing("clearingStatus"),
+        "clearingStatus": _clearing_status,
         "consistencyConfig": _consistency_config,
         "created": _lasting(lambda account: account.created_ms),
         "currency": _lasting(lambda account: account.currency),
@@ -198,7 +207,11 @@ FIELDS: Fields = {
         "name": _current(lambda account: account.name),
         "parentLedgerAccount": _parent,
         "parentLedgerAccountId": _parent_id,
-        "postedWindow": _clearing("postedWindow"),
+        "postedWindow": _posted_window,
+    },
+    "PostedWindow": {
+        "earliest": lambda window, _: window.earliest_ms,
+        "latest": lambda window, _: window.latest_ms,
     },
     "LedgerAccountConsistencyConfig": {
         "lines": lambda config, _: _mode(config.lines),

@@ -4,7 +4,7 @@ from functools import cache
 from importlib.resources import files
 
 from ariadne import SchemaBindable, make_executable_schema
-from graphql import GraphQLSchema
+from graphql import GraphQLEnumType, GraphQLSchema
 
 from shared.graphql.results import UnboundFields
 from shared.graphql.scalars import SCALARS
@@ -22,4 +22,16 @@ def make_schema(*bindables: SchemaBindable) -> GraphQLSchema:
     Resolvers are called as `resolve(source, info, **arguments)` with the SDL's own argument names;
     input objects are dicts with the SDL's names. Absent and null arguments are left out.
     """
-    return make_executable_schema(load_sdl(), *SCALARS, *bindables, UnboundFields())
+    schema = make_executable_schema(load_sdl(), *SCALARS, *bindables, UnboundFields())
+    _unpatch_enums(schema)
+    return schema
+
+
+def _unpatch_enums(schema: GraphQLSchema) -> None:
+    """Takes back ariadne's `parse_value` of every enum: it lets Python enums pass, which no member
+    of the API has as its value, and doesn't take the second argument that graphql-core gives."""
+    for name, type_ in schema.type_map.items():
+        if isinstance(type_, GraphQLEnumType):
+            values = type_.values
+            assert name.startswith("__") or all(values[each].value == each for each in values)
+            vars(type_).pop("parse_value", None)

@@ -5,13 +5,14 @@ with the code that is audited: sums are taken line by line, hours by their own a
 walking them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeVar
 
 from shared.ledger.accounts import EQUATION_SIGN
 from shared.ledger.amounts import in_int96
+from shared.ledger.clearing import PostedWindow
 from shared.ledger.entries import Group, LedgerEntry
 from shared.ledger.entry_counts import CountKey, EntryCount
 from shared.ledger.history import (
@@ -293,6 +294,45 @@ class Tally:
         if expected is None:
             expected = self.balances[(account, currency)] = Expected(ledger_id, path, currency)
         return expected
+
+
+class WindowTally:
+    """Posted windows of clearing accounts, by account id, of the `part`-th of `of_parts` parts."""
+
+    def __init__(self, part: int = 0, of_parts: int = 1) -> None:
+        self._accounts = Tally(part, of_parts)
+        self.windows: dict[str, PostedWindow] = {}
+
+    def add(self, entry: LedgerEntry, clearing: Collection[str]) -> None:
+        """Counts the lines of `entry`; `clearing` holds the paths of clearing accounts."""
+        for line in entry.lines:
+            parts = line.account_path.split("/")
+            for depth in range(1, len(parts) + 1):
+                path = "/".join(parts[:depth])
+                if path not in clearing:
+                    continue
+                account = account_id(entry.ledger_id, path)
+                if self._accounts.is_mine(account):
+                    held = self.windows.get(account)
+                    earliest_ms = entry.posted_ms if held is None else held.earliest_ms
+                    latest_ms = entry.posted_ms if held is None else held.latest_ms
+                    self.windows[account] = PostedWindow(
+                        min(earliest_ms, entry.posted_ms), max(latest_ms, entry.posted_ms)
+                    )
+
+
+def audit_window(
+    account: str, expected: PostedWindow | None, stored: PostedWindow | None
+) -> list[Finding]:
+    """I6 the posted window of a clearing account."""
+    if stored == expected:
+        return []
+    shown, due = _shown(stored), _shown(expected)
+    return [Finding("I6", f"posted window of account {account}", f"{shown}; should be {due}")]
+
+
+def _shown(window: PostedWindow | None) -> str:
+    return "none" if window is None else f"{window.earliest_ms} to {window.latest_ms}"
 
 
 def audit_history(

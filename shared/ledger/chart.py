@@ -151,6 +151,10 @@ class ChartOfAccounts:
         assert node is not None, "split gives at least one segment"
         return node
 
+    def clearing_patterns(self) -> tuple[str, ...]:
+        """Patterns of all clearing accounts."""
+        return tuple([pattern for pattern, node in self.nodes.items() if node.clearing])
+
     def static_accounts(self) -> Iterator[tuple[str, AccountNode]]:
         """Path and node of each account that exists without being instantiated, parents first."""
         for pattern, node in self.nodes.items():

@@ -1,12 +1,14 @@
 """Which changes of a Schema a new version may not make.
 
 A new version may add accounts, entry types and versions of them, and change names, descriptions,
-statuses, clearing and payment settings, and relax consistency. It may not remove an account or
-change its type, template flag, currency or External Account, nor edit or remove a version of an
-entry or payment type, its status aside: entries already posted refer to them.
+statuses and payment settings, relax consistency, and end that an account is a clearing account.
+It may not remove an account or change its type, template flag, currency or External Account, nor
+edit or remove a version of an entry or payment type, its status aside: entries already posted
+refer to them.
 
-Nor may it make something strong that was eventual. A strong balance or list is kept in the
-transactions of the entries themselves, so one that starts late would lack what was posted before.
+Nor may it make something strong that was eventual, or an account a clearing account that was none.
+A strong balance or list is kept in the transactions of the entries themselves, a posted window by
+the indexer as they come, so one that starts late would lack what was posted before.
 """
 
 from collections.abc import Mapping
@@ -18,6 +20,7 @@ from shared.ledger.schemas import Schema, Violation, canonical_json
 # What an absent member of an entry type means: stating it is no edit.
 _TYPE_DEFAULTS = {"postLinesAs": "raw_lines", "typeVersion": 1}
 _STAYS_EVENTUAL = "must stay eventual: it can't be made strong once deployed"
+_STAYS_ORDINARY = "must stay as it is: an account can't be made a clearing account once deployed"
 _EMPTY_MEANS_ABSENT = ("conditions", "groups", "parameters", "tags")
 
 
@@ -58,6 +61,8 @@ def _account_changes(old: ChartOfAccounts, new: ChartOfAccounts) -> list[Violati
         for member, before, after in changes:
             if before != after:
                 violations.append(Violation(path, f"must keep its {member}"))
+        if successor.clearing and not node.clearing:
+            violations.append(Violation(f"{path} clearing", _STAYS_ORDINARY))
         for member in _made_strong(node.consistency, successor.consistency):
             violations.append(Violation(f"{path} consistencyConfig.{member}", _STAYS_EVENTUAL))
     return violations

@@ -3,8 +3,8 @@
     entry    ledger sort_key id ik posted type type_version tags groups accounts flags
     line     ledger account by_account by_ledger id entry posted created currency side key path
              pattern instances ancestors tags tx external_tx flags
-    account  ledger sort_key id created type path ancestors patterns instances parent
-             external_account flags
+    account  ledger sort_key id created type path pattern ancestors patterns instances parent
+             external_account earliest latest flags
     group    ledger sort_key id key value created
     tx       link external_account sort_key id external_id posted flags
 
@@ -27,6 +27,7 @@ from shared.ledger.accounts import (
     line_side,
 )
 from shared.ledger.chart import pattern_of
+from shared.ledger.clearing import ClearingState
 from shared.ledger.entries import LedgerEntry, LedgerLine, PlacedLine
 from shared.ledger.identifiers import account_id, group_id, line_id
 from shared.ledger.links import Tx, tx_from_record, tx_record
@@ -42,6 +43,8 @@ REVERSED = "reversed"
 CHILD = "child"  # an account that has a parent
 LINKED = "linked"  # a Linked Ledger Account
 DELETED = "deleted"  # a Tx
+PENDING = "pending"  # a clearing account with a balance left
+CLEARING_FIELDS = ("earliest", "latest")  # beside the flag: what moves with the postings
 
 
 # --- Entries and lines ----------------------------------------------------------------------------
@@ -180,9 +183,16 @@ def _pair_terms(pairs: tuple[tuple[str, str], ...]) -> list[str]:
 
 
 # --- Accounts -------------------------------------------------------------------------------------
-def account_documents(account: LedgerAccount) -> list[Document]:
-    """The account's one document. Its version is the account's revision."""
+def account_documents(
+    account: LedgerAccount, clearing: ClearingState | None = None, version: int | None = None
+) -> list[Document]:
+    """The account's one document. Its version is the account's revision.
+
+    That of a clearing account with lines also shows its state, under a `version` that counts every
+    change of anything it shows (indexer/clearing.py).
+    """
     assert account.revision >= 1
+    assert version is None or version >= account.revision
     ledger, path = account.ledger_id, account.path
     ancestors = ancestor_paths(path)
     source: dict[str, Any] = {
@@ -192,6 +202,7 @@ def account_documents(account: LedgerAccount) -> list[Document]:
         "created": account.created_ms,
         "type": account.type,
         "path": path,
+        "pattern": pattern_of(path),
         "patterns": [pattern_of(each) for each in (*ancestors, path)],
     }
     flags = []
@@ -205,10 +216,15 @@ def account_documents(account: LedgerAccount) -> list[Document]:
     if account.linked is not None:
         source["external_account"] = linked_terms(*account.linked)
         flags.append(LINKED)
+    if clearing is not None:
+        source["earliest"], source["latest"] = clearing.window
+        if clearing.is_pending:
+            flags.append(PENDING)
     if flags:
         source["flags"] = flags
     record = orjson.dumps(_account_record(account))
-    return [Document(Kind.ACCOUNTS, account.id, ledger, account.revision, source, record)]
+    version = account.revision if version is None else version
+    return [Document(Kind.ACCOUNTS, account.id, ledger, version, source, record)]
 
 
 def account_deletions(account: LedgerAccount) -> list[Deletion]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from shared.search.index import Kind
 
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 
 SORT_FIELDS: dict[Kind, str] = {
     Kind.ENTRIES: "sort_key",
@@ -84,11 +84,14 @@ _FIELDS: dict[Kind, dict[str, _Mapping]] = {
         "created": _NUMBER,
         "type": _WORD,
         "path": _WORD,
+        "pattern": _WORD,
         "ancestors": _WORD,
         "patterns": _WORD,
         "instances": _WORD,
         "parent": _WORD,
         "external_account": _WORD,
+        "earliest": _NUMBER,
+        "latest": _NUMBER,
         "flags": _WORD,
         "record": _RECORD,
     },

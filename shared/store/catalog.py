@@ -12,11 +12,12 @@ are asked at the same time are one read.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from typing import Any, TypeVar
 
 from shared.clock import Clock
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.chart import pattern_of
 from shared.ledger.currencies import CustomCurrency
 from shared.ledger.ledgers import Ledger
 from shared.ledger.links import ExternalAccount, Link
@@ -44,7 +45,7 @@ class Catalog:
     def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
-        self._ledgers: dict[str, tuple[Ledger, int]] = {}  # id -> head, when it was read
+        self._ledgers: dict[str, tuple[Ledger, int]] = {}  # id -> head, when it was asked for
         self._ids: dict[tuple[str, str], str] = {}  # (workspace, ik) -> ledger id
         self._schemas: dict[tuple[str, str, int, int], Schema] = {}
         self._accounts: dict[str, LedgerAccount] = {}
@@ -91,10 +92,12 @@ class Catalog:
         held = self._ledgers.get(ledger_id)
         if held is not None:
             return held[0]
+        asked_ms = self._clock.now_ms()
         item = await self._table.get(keys.ledger(ledger_id), consistent=True)
-        return None if item is None else self._hold(ledger_from_item(item))
+        return None if item is None else self._hold(ledger_from_item(item), asked_ms)
 
     async def _read_ledger_by_ik(self, workspace_id: str, ik: str) -> Ledger | None:
+        asked_ms = self._clock.now_ms()
         ik_key = keys.ledger_ik(workspace_id, ik)
         known = self._ids.get((workspace_id, ik))
         if known is None:
@@ -114,18 +117,31 @@ class Catalog:
         if len(self._ids) >= LEDGERS_CACHED_MAX:
             self._ids.pop(next(iter(self._ids)))
         self._ids[(workspace_id, ik)] = ledger_id
-        return _live(self._hold(ledger_from_item(item)))
+        return _live(self._hold(ledger_from_item(item), asked_ms))
 
     async def _read_ledger(self, ledger_id: str) -> Ledger | None:
+        asked_ms = self._clock.now_ms()
         item = await self._table.get(keys.ledger(ledger_id), consistent=True)
-        return None if item is None else _live(self._hold(ledger_from_item(item)))
+        return None if item is None else _live(self._hold(ledger_from_item(item), asked_ms))
 
-    def _hold(self, ledger: Ledger) -> Ledger:
+    def _hold(self, ledger: Ledger, asked_ms: int) -> Ledger:
+        """Remembers the head as of the moment that it was asked for: an answer may be slow."""
         self._ledgers.pop(ledger.id, None)
         if len(self._ledgers) >= LEDGERS_CACHED_MAX:
             self._ledgers.pop(next(iter(self._ledgers)))
-        self._ledgers[ledger.id] = (ledger, self._clock.now_ms())
+        self._ledgers[ledger.id] = (ledger, asked_ms)
         return ledger
+
+    async def newer_ledger(self, seen: Ledger, since_ms: int) -> Ledger | None:
+        """The live ledger if it is on another Schema version than `seen`: what was refused on that
+        one may be right. Reads the head unless it was asked for at `since_ms` or later.
+        """
+        held = self._ledgers.get(seen.id)
+        if held is not None and held[1] >= since_ms:
+            head: Ledger | None = _live(held[0])
+        else:
+            head = await self._read_ledger(seen.id)
+        return None if head is None or head.schema_version == seen.schema_version else head
 
     def forget_ledger(self, ledger_id: str) -> None:
         """Forgets this ledger: the process has just changed it."""
@@ -165,6 +181,33 @@ class Catalog:
             self._schemas.pop(next(iter(self._schemas)))
         self._schemas[(workspace_id, key, generation, version)] = schema
         return schema
+
+    async def clearing_among(self, ledger_id: str, paths: Collection[str]) -> frozenset[str]:
+        """Those of `paths` that are clearing accounts. Reads nothing when all of them are known.
+
+        No later version makes an account a clearing account that was none, so any version says it
+        that knows the account: a path that isn't known has the ledger's head read again.
+        """
+        for is_fresh in (False, True):
+            if is_fresh or ledger_id not in self._ledgers:
+                asked_ms = self._clock.now_ms()
+                item = await self._table.get(keys.ledger(ledger_id), consistent=True)
+                if item is None:
+                    return frozenset()
+                self._hold(ledger_from_item(item), asked_ms)
+            ledger = self._ledgers[ledger_id][0]
+            if ledger.schema_key is None or ledger.schema_version is None:
+                return frozenset()
+            schema = await self.schema(
+                ledger.workspace_id,
+                ledger.schema_key,
+                ledger.schema_generation,
+                ledger.schema_version,
+            )
+            nodes = [(path, schema.chart.nodes.get(pattern_of(path))) for path in paths]
+            if is_fresh or all(node is not None for _, node in nodes):
+                break
+        return frozenset([path for path, node in nodes if node is not None and node.clearing])
 
     # --- Accounts ---------------------------------------------------------------------------------
     def known_account(self, account_id: str) -> LedgerAccount | None:

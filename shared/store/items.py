@@ -11,7 +11,9 @@ JSON body.
        Tx's sequence (on place 1)
     d  when a Tx was deleted
     n  how many standing entries account for a Tx; one that is reconciled can't be deleted
-    v  a balance; c, C beside a total one the part of it below the account (C counts in 10^30s)
+    v  a balance, or what a mark was made for; c, C beside a total balance the part of it below the
+       account (C counts in 10^30s)
+    e  earliest moment of a posted window; l is its latest
     c  currency of an account (`*` when multi): guarded, so that no two posts give an instance two
        currencies
 """
@@ -21,6 +23,7 @@ from typing import Any
 import orjson
 
 from shared.ledger.accounts import LedgerAccount, consistency_from_record, consistency_record
+from shared.ledger.clearing import PostedWindow
 from shared.ledger.currencies import CustomCurrency
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.history import LIMB
@@ -479,6 +482,24 @@ def strong_adds(amount: int, child: int | None) -> dict[str, int]:
         return {"v": amount, "c": child}
     high, low = divmod(child, LIMB)
     return {"v": amount, "c": low, "C": high}
+
+
+def posted_window_item(account_id: str, window: PostedWindow, revision: int) -> Item:
+    """A clearing account's window."""
+    assert window.earliest_ms <= window.latest_ms
+    key = keys.posted_window(account_id)
+    earliest_ms, latest_ms = window
+    return {"pk": key.pk, "sk": key.sk, "e": earliest_ms, "l": latest_ms, "r": revision}
+
+
+def posted_window_from_item(item: Item) -> tuple[PostedWindow, int]:
+    """The window, and the item's revision."""
+    earliest_ms, latest_ms, revision = item["e"], item["l"], item["r"]
+    assert isinstance(earliest_ms, int)
+    assert isinstance(latest_ms, int)
+    assert isinstance(revision, int)
+    assert earliest_ms <= latest_ms
+    return PostedWindow(earliest_ms, latest_ms), revision
 
 
 def put(key: Key, item: Item) -> Put:

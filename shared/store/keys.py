@@ -33,6 +33,8 @@ Table `balances` (not streamed; derived, or running sums):
     B#<account id>   H#<currency>           history: totals, months and     latest, month or year,
                                             recent hours                    all currencies
     B#<account id>   M#<currency>#<yyyymm>  history: a month's older hours  at day or hour, with H#
+    B#<account id>   W                      a clearing account's window     postedWindow, refresh
+    CM#<kind>        <account id>           its document is to be refreshed refresh
     G#<group id>     <path>#<account id>#   sum of a group's lines on an    a group's balances,
                      <currency>#E           account, by the indexer         by path
     G#<group id>     … #S                   the same, by the entries' own   the same; post
@@ -247,6 +249,24 @@ def parse_group_balance(sk: str) -> GroupBalanceName:
     _, account_id, currency, kind = sk.rsplit("#", 3)
     assert kind in ("E", "S")
     return GroupBalanceName(account_id, currency, kind == "S")
+
+
+def posted_window(account_id: str) -> Key:
+    """A clearing account's: it stands from the first line on, and for good."""
+    return Key(BALANCES, balances_of(account_id), "W")
+
+
+def clearing_marks() -> str:
+    """Partition of the clearing accounts whose documents are to be refreshed.
+
+    Its name follows those of all balances, so in a read's order marks follow an account's sums
+    (rollups.py).
+    """
+    return "CM#accounts"
+
+
+def clearing_mark(account_id: str) -> Key:
+    return Key(BALANCES, clearing_marks(), account_id)
 
 
 def entry_counts(ledger_id: str) -> str:

@@ -10,6 +10,7 @@ from shared.store import keys
 from shared.store.table import TableName
 from shared.testing.memory import MemoryTable
 from tests.builders_schema import edited, quickstart
+from tests.revision_asking import REVERSE, UPDATE
 from tests.write_api_rig import ADD_ALL, WriteRig
 
 CASH = "assets/banks/user-cash"
@@ -145,6 +146,52 @@ async def test_what_no_transaction_can_carry_is_refused_and_leaves_no_trace(
     # an entry, 29 own balances, 290 of groups, 58 accounts (users, and what is below them)
     assert answer["message"] == "The entries write 378 items at once; at most 100 fit."
     assert orders.stored() == before
+
+
+def crowd(count: int) -> list[dict[str, Any]]:
+    """One line for each of `count` users, against the bank."""
+    paths = [f"liabilities/users:u{at}/available" for at in range(count)]
+    lines = [{"account": {"path": path}, "amount": "1"} for path in paths]
+    return [*lines, {"account": {"path": CASH}, "amount": str(count)}]
+
+
+async def test_what_one_transaction_could_not_reverse_is_not_posted(orders: WriteRig) -> None:
+    """An entry that stands can always be taken back: 24 users in 3 strong groups are 97 items to
+    post on known accounts, 14 in 6 are 99; a reversal writes two more."""
+    for first in (0, 12):
+        known = [*crowd(24)[first : first + 12], {"account": {"path": CASH}, "amount": "12"}]
+        await orders.add(f"open{first}", lines=known, ledger={"ik": "orders"})
+    groups = [{"key": f"k{at}", "value": "1"} for at in range(3)]
+    posted = await orders.add("fits", lines=crowd(24), groups=groups, ledger={"ik": "orders"})
+    assert posted["__typename"] == "AddLedgerEntryResult"
+    reversal = (await orders.ask(REVERSE, id=posted["entry"]["id"])).data["reverseLedgerEntry"]
+    assert reversal["__typename"] == "ReverseLedgerEntryResult"
+    assert set((await balances(orders, "1", key="k0")).values()) == {"0"}
+    groups = [{"key": f"k{at}", "value": "2"} for at in range(6)]
+    before = orders.stored()
+    refused = await orders.add("over", lines=crowd(14), groups=groups, ledger={"ik": "orders"})
+    assert refused["message"] == "The entries write 101 items at once; at most 100 fit."
+    assert orders.stored() == before
+
+
+async def test_joining_groups_that_no_transaction_can_carry_is_refused(orders: WriteRig) -> None:
+    posted = await orders.add("many", lines=crowd(20), ledger={"ik": "orders"})
+    entry = {"id": posted["entry"]["id"]}
+
+    async def join(keys_: range) -> dict[str, Any]:
+        groups = [{"key": f"k{at}", "value": "1"} for at in keys_]
+        answer = await orders.ask(UPDATE, entry=entry, update={"groups": groups})
+        return dict(answer.data["updateLedgerEntry"])
+
+    before = orders.stored()
+    for keys_ in (range(10), range(4)):  # 201 items, and 81, whose reversal takes 103
+        refused = await join(keys_)
+        assert refused["code"] == "ledger_entry_batch_too_large"
+    assert orders.stored() == before
+    assert (await join(range(3)))["__typename"] == "UpdateLedgerEntryResult"
+    assert (await join(range(3, 4)))["code"] == "ledger_entry_batch_too_large"
+    reversal = (await orders.ask(REVERSE, id=entry["id"])).data["reverseLedgerEntry"]
+    assert reversal["__typename"] == "ReverseLedgerEntryResult"
 
 
 async def test_an_overflow_of_a_group_is_refused_and_leaves_no_trace(orders: WriteRig) -> None:

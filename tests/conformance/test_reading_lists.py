@@ -327,6 +327,7 @@ INSTANCES = ["liabilities/users:ann", ANN, ANN_PENDING, "liabilities/users:bob",
     "Accounts are filtered by type, path with wildcards, and whether they have a parent",
 )
 @rule("reference 7 Accounts", "path.matches: `*` only for a template value; descendants match too")
+@rule("reference 7 Accounts", "path.contains finds a part of the path, as it is written")
 @rule("reference 10", "Accounts are newest created first")
 async def test_accounts_by_every_filter(client: Any) -> None:
     ik = await open_ledger(client, reading_schema())

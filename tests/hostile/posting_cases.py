@@ -239,7 +239,7 @@ PARAMETER_CASES = [
     ),
     post_case(
         "array parameter empty: no line",
-        "ledger_entry_too_many_lines",
+        "lines_required",
         type="split",
         parameters={"parts": []},
     ),
@@ -265,6 +265,21 @@ PARAMETER_CASES = [
 
 # --- Lines ----------------------------------------------------------------------------------------
 PAIR = [runtime_line(BANK, "5"), runtime_line(INCOME, "5")]
+
+
+# The enum in the line must not change how the rest of it is refused.
+BESIDE_AN_ENUM: dict[str, Any] = {
+    "too much": {"amount": str(INT96_MAX + 1)},
+    "a float": {"amount": 1.5},
+    "an unsafe tag": {"tags": [{"key": "a/b", "value": "v"}]},
+    "an account by a number": {"account": {"path": 1}},
+    "no such currency": {"currency": {"code": "USB"}},
+    "a currency by a number": {"currency": {"code": 1}},
+}
+
+
+def _in_dollars(line: dict[str, Any]) -> dict[str, Any]:
+    return {**runtime_line(BANK, "5", currency={"code": "USD"}), **line}
 
 
 def odd_line(name: str, code: str, path: str) -> Case:
@@ -416,6 +431,10 @@ LINE_CASES = [
             PAIR[1],
         ],
     ),
+    *[
+        lines_case(f"line of {name} beside a currency", BAD_INPUT, [_in_dollars(line), PAIR[1]])
+        for name, line in BESIDE_AN_ENUM.items()
+    ],
     lines_case(
         "line in a custom currency without an id",
         "invalid_currency",

@@ -313,6 +313,26 @@ PATH_CASES = [
     accounts_case("paths in 101", "too_many_items", path={"in": ["a"] * 101}),
     accounts_case("a path that contains a NUL", "invalid_filter", path={"contains": "\x00"}),
     accounts_case("an account by nothing", "invalid_filter", ledgerAccount={"equalTo": {}}),
+    accounts_case(
+        "a window without a status", "invalid_filter", latestPosted={"after": "2024-01-01"}
+    ),
+    accounts_case(
+        "a window and an empty status", "invalid_filter", earliestPosted={}, clearingStatus={}
+    ),
+    accounts_case("a status that is none", BAD_INPUT, clearingStatus={"equalTo": "open"}),
+    accounts_case("a status as text", BAD_INPUT, clearingStatus="pending"),
+    accounts_case(
+        "a window of no date",
+        BAD_INPUT,
+        clearingStatus={"equalTo": "pending"},
+        latestPosted={"after": "soon"},
+    ),
+    graphql_case(
+        "accounts with a status in a ledger without clearing accounts",
+        ACCOUNTS_QUERY,
+        {"filter": {"clearingStatus": {"equalTo": "cleared"}}},
+        data={"ledger": {"ledgerAccounts": {"nodes": []}}},
+    ),
     lines_filter_case("no account", "invalid_filter"),
     lines_filter_case("a path of nothing", "invalid_filter", path={}),
     lines_filter_case("an account of nothing", "invalid_filter", ledgerAccount={"equalTo": None}),

@@ -58,7 +58,7 @@ TICKING = ("K#",)  # leases and checkpoints
 INSIDE = re.compile(
     rb'Traceback|File "|\.py\b|site-packages|/home/|/work/|/usr/|<[a-z_.]+ object at 0x'
     rb"|botocore|ValidationException|graphql\.execution|KeyError|TypeError|AssertionError"
-    rb"|RecursionError"
+    rb"|RecursionError|<locals>|positional argument"
 )
 
 

@@ -10,6 +10,7 @@ KEY = "model"
 BANK = "assets/bank"
 FEES = "income/fees"
 EXPOSURE = "income/exposure"
+STRONG_GROUP = "order"  # key of the groups whose balances are strong on the wallets
 
 
 def wallet(user: str) -> str:
@@ -47,7 +48,7 @@ def schema(extras: int) -> dict[str, Any]:
                             "template": True,
                             "consistencyConfig": {
                                 "ownBalanceUpdates": "strong",
-                                "groups": [{"key": "order", "ownBalanceUpdates": "strong"}],
+                                "groups": [{"key": STRONG_GROUP, "ownBalanceUpdates": "strong"}],
                             },
                             "children": [{"key": "available"}],
                         }

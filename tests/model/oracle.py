@@ -61,9 +61,11 @@ class Entry:
 
 @dataclass
 class Oracle:
-    """One ledger. `strong` tells the accounts whose balance must never leave Int96."""
+    """One ledger. `strong` tells the accounts whose balance must never leave Int96, nor their
+    balance within a group of one of the keys `strong_groups`."""
 
     strong: Callable[[str], bool]
+    strong_groups: frozenset[str] = frozenset()
     chains: dict[str, list[Entry]] = field(default_factory=dict)
 
     def entries(self) -> Iterator[Entry]:
@@ -112,6 +114,19 @@ class Oracle:
                 return "condition"
         for (path, currency), amount in moved.items():
             if self.strong(path) and abs(self.own(path, currency) + amount) > INT96:
+                return "overflow"
+        return self._group_refusal(entry, entry.groups)
+
+    def _group_refusal(self, entry: Entry, joined: dict[str, str]) -> str | None:
+        """Whether the entry's lines would carry a strong balance of a group out of Int96."""
+        for group in joined.items():
+            if group[0] not in self.strong_groups:
+                continue
+            sums = self.group_balances(*group)
+            for line in entry.lines:
+                at = (line.path, line.currency)
+                sums[at] = sums.get(at, 0) + line.amount
+            if any(self.strong(path) and abs(each) > INT96 for (path, _), each in sums.items()):
                 return "overflow"
         return None
 
@@ -166,6 +181,11 @@ class Oracle:
             return "group"
         left = {key: value for key, value in entry.tags.items() if key not in remove} | tags
         joined = entry.groups | groups
+        if left == entry.tags and joined == entry.groups:
+            return None
+        added = {key: value for key, value in groups.items() if key not in entry.groups}
+        if self._group_refusal(entry, added) is not None:
+            return "overflow"
         if len(left) > TAGS_MAX or len(joined) > GROUPS_MAX or entry.updates >= UPDATES_MAX:
             return "limit"
         entry.tags, entry.groups = left, joined

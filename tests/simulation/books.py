@@ -3,8 +3,6 @@ and Schemas, while processes die and the clients post. And what must hold of it 
 """
 
 import asyncio
-import copy
-import json
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import Overloaded, StoreError
@@ -13,7 +11,8 @@ from shared.ledger.rejections import Rejection
 from shared.store import keys
 from shared.store.items import ledger_from_item, migration_from_item, schema_head_from_item
 from shared.store.table import TableName
-from tests.write_rig import QUICKSTART, SCHEMA_KEY, WORKSPACE
+from tests.clearing_schema import with_clearing
+from tests.write_rig import SCHEMA_KEY, WORKSPACE
 from write_service.commands import LedgerMatch
 from write_service.ledgers import CreateLedger, create_ledger, delete_ledger
 from write_service.schemas import delete_schema, store_schema
@@ -29,8 +28,8 @@ LOST = (asyncio.CancelledError, StoreError, Overloaded)
 
 
 def version(number: int, key: str = SCHEMA_KEY) -> dict[str, Any]:
-    """The quickstart Schema with `number` accounts more."""
-    document: dict[str, Any] = copy.deepcopy(json.loads(QUICKSTART.read_text()))
+    """The Schema of the clients' ledger with `number` accounts more."""
+    document = with_clearing()
     document["key"] = key
     children = document["chartOfAccounts"]["accounts"][0]["children"]
     children += [{"key": f"reserve{at}"} for at in range(number)]

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from tests.simulation.books import Bookkeeper
 from tests.simulation.run import run_seed
 
 SEEDS = 200
@@ -15,7 +16,8 @@ FAULTS = {
     *[f"indexer's table: {fault}" for fault in ("throttled", "conflict", "timeout_after")],
     *[f"stream: {fault}" for fault in ("duplicated", "expired", "empty", "split", "child_first")],
     *[f"index: {fault}" for fault in ("unavailable", "lost_answer", "overloaded")],
-    *["writer killed", "indexer killed", "a group joined"],
+    *["writer killed", "indexer killed", "account renamed", "clearing accounts refreshed"],
+    *["rebuild done", "rebuild killed", "rebuild failed", "a group joined"],
     *["fate: acknowledged", "fate: refused"],
     *["synced", "synced again", "sync refused", "sync lost", "txs deleted"],
     *["version stored", "ledger deleted", "schema deleted", "bookkeeping lost"],
@@ -34,6 +36,18 @@ def test_every_seed_ends_in_a_sound_ledger(first: int):
 
 def test_the_same_seed_gives_the_same_run():
     assert run_seed(7) == run_seed(7)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("phase", ["run", "settle"])
+def test_a_run_that_fails_says_so_and_ends(phase: str, monkeypatch: pytest.MonkeyPatch):
+    async def fail(_: Bookkeeper) -> None:
+        raise AssertionError("the books are lost")
+
+    monkeypatch.setattr(Bookkeeper, phase, fail)
+    for seed in range(3001, 3006):
+        with pytest.raises(AssertionError, match="the books are lost"):
+            run_seed(seed)
 
 
 def test_one_part_of_the_seeds_reaches_every_fault():

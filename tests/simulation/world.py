@@ -14,25 +14,33 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
 from typing import Any, TypeVar
 
-from indexer.projectors import Engines, Projectors
-from shared.errors import Overloaded, StoreError
+from indexer.fence import sole_rebuilder
+from indexer.meters import IndexerFamilies
+from indexer.projectors import Engines, Projectors, recount_parts, search_parts
+from indexer.quarantine import BALANCES, SEARCH
+from indexer.recount import recount_balances
+from indexer.reindex import rebuild_search
+from shared.errors import Overloaded, StoreError, TwofoldError
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger
+from shared.ledger.rejections import Rejection
 from shared.observe import Metrics
-from shared.store.items import account_from_item, entry_from_item
-from shared.store.table import TableName
+from shared.store import keys
+from shared.store.items import account_attributes, account_from_item, entry_from_item
+from shared.store.table import TableName, Update
 from shared.testing.faults import FaultyStream, FaultyTable, swarm_stream, swarm_table
 from shared.testing.faulty_index import FaultyIndex, IndexFaults
 from shared.testing.memory import MemoryTable
 from shared.testing.memory_index import MemoryIndex
 from shared.testing.memory_stream import MemoryStream
 from shared.testing.simulator import VirtualClock
+from tests.clearing_schema import with_clearing
 from tests.simulation import plain
 from tests.simulation.changes import Change, ask_change, make_change
 from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
@@ -61,6 +69,10 @@ class Post:
     bodies: list[dict[str, Any]]
     fate: str = "unknown"  # acknowledged, refused, unknown
     answers: list[LedgerEntry] = field(default_factory=list)
+
+
+def _quiet(_: str) -> None:
+    """Tells nobody how far a rebuild is."""
 
 
 def _number(task: "asyncio.Task[None]") -> int:
@@ -123,6 +135,7 @@ class World:
         self.faulty_index = FaultyIndex(self.index, self.rng.getrandbits(32), IndexFaults(**rates))
         self.writers: list[WriteProcess] = []
         self.indexers: list[tuple[Projectors, asyncio.Task[None]]] = []
+        self.rebuilds: list[asyncio.Task[None]] = []
         self.processes = count(1)
         self.is_calm = False
         self.ledger: Ledger
@@ -156,6 +169,7 @@ class World:
             calm,
             utc_offset_minutes=self.rng.choice([0, -480, 330, 765]),
             strong_groups=("order",),
+            document=with_clearing(),
         )
         await plain.open_plain(calm)
         self.writers = [self.start_writer() for _ in range(2)]
@@ -178,6 +192,41 @@ class World:
                 self.indexers[at] = self.start_indexer(f"i{next(self.processes)}")
                 self.faults["indexer killed"] += 1
 
+            elif what == 2:
+                self.rebuilds.append(asyncio.ensure_future(self.rebuild()))
+            else:
+                await self.rename()
+
+    async def rebuild(self) -> None:
+        """Rebuilds one projection, beside the processes; is killed now and then."""
+        engines = Engines(self.index_table, self.index_stream, self.faulty_index, self.clock)
+        projector = self.rng.choice([SEARCH, BALANCES])
+        owner = f"rebuild{next(self.processes)}"
+
+        async def work() -> None:
+            async with sole_rebuilder(self.index_table, projector, owner, self.clock):
+                if projector == SEARCH:
+                    await rebuild_search(search_parts(engines, owner, _quiet))
+                else:
+                    families = IndexerFamilies(Metrics())
+                    await recount_balances(recount_parts(engines, owner, families, _quiet))
+
+        try:
+            await asyncio.wait_for(work(), self.rng.random() * 15)
+            self.faults["rebuild done"] += 1
+        except TimeoutError:
+            self.faults["rebuild killed"] += 1
+        except TwofoldError:
+            self.faults["rebuild failed"] += 1
+
+    async def rename(self) -> None:
+        """Gives one account another name."""
+        items = [i for i in self.memory.dump(TableName.LEDGER) if str(i["pk"]).startswith("A#")]
+        account = account_from_item(self.rng.choice(items))
+        renamed = replace(account, name=str(self.rng.random()), revision=account.revision + 1)
+        await self.memory.write(Update(keys.account(account.id), set=account_attributes(renamed)))
+        self.faults["account renamed"] += 1
+
     def calm(self) -> None:
         """No more faults: the final phase."""
         self.is_calm = True
@@ -198,6 +247,9 @@ class World:
             for key in ("order", "batch")
             if self.rng.random() < 0.4
         ]
+        if self.rng.random() < 0.3:  # money on its way: legs are cleared as often as not
+            parameters = {"leg": self.rng.choice(USERS), "amount": "10"}
+            return {**body, "type": self.rng.choice(["send", "arrive"]), "parameters": parameters}
         amount = str(self.rng.randrange(1, 60))
         one, other = self.rng.sample(USERS, 2)
         if self.rng.random() < 0.4:
@@ -275,11 +327,11 @@ class World:
             if len(commands) == 1
             else post_batch(services, commands)
         )
-        outcome: Outcome = await process.call(asked)
+        outcome: Outcome | Rejection = await process.call(asked)
         if isinstance(outcome, Committed):
             post.fate = "acknowledged"
             post.answers = [entry for entry, _ in outcome.entries]
-        elif isinstance(outcome, Rejected):
+        elif isinstance(outcome, Rejected | Rejection):
             post.fate = "refused"
 
     async def ask(self, what: Callable[[WriteServices], Coroutine[Any, Any, None]]) -> None:

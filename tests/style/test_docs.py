@@ -5,6 +5,7 @@ from pathlib import Path
 
 from infra.conformance import PAGE, render_conformance, rules
 from infra.docs import ERRORS, render_errors
+from shared import limits
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -20,6 +21,13 @@ def test_the_page_of_conformance_is_what_the_tests_show():
 def test_every_rule_names_a_section_of_the_guide_or_of_the_reference():
     section = re.compile(r"guide [A-M](\.[a-z])?|reference \d+( [A-Z].*)?")
     assert [name for name, _ in rules() if not section.fullmatch(name)] == []
+
+
+def test_the_limits_that_the_api_s_page_tells_are_those_of_the_code():
+    page = (ROOT / "docs" / "api.md").read_text()
+    told = re.findall(r"^\| .+ \| (\d+) \| `([A-Z_]+)` \|$", page, re.MULTILINE)
+    assert len(told) == page.count("_MAX` |")
+    assert [name for value, name in told if getattr(limits, name) != int(value)] == []
 
 
 def test_the_readme_is_short_and_shows_the_commands():

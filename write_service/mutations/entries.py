@@ -104,8 +104,7 @@ def bind(services: WriteServices) -> dict[str, Any]:
         if not entries:
             return reject("bad_request", detail="entries must hold at least one entry")
         check_count("entries", len(entries), ENTRIES_PER_ATOMIC_BATCH_MAX)
-        commands: list[AddLedgerEntry] = []
-        refused: list[tuple[int, Rejection]] = []
+        commands: list[AddLedgerEntry | Rejection] = []
         for place, each in enumerate(entries):
             try:
                 where = f"entries[{place}].entry"
@@ -114,10 +113,10 @@ def bind(services: WriteServices) -> dict[str, Any]:
                     await entry_command(services, workspace_id, each["ik"], each["entry"], where)
                 )
             except RejectionError as error:
-                refused.append((place, error.rejection))
-        if refused:
-            return _batch_failure(entries, Rejected(tuple(refused)))
+                commands.append(error.rejection)
         outcome = await post_batch(services, commands)
+        if isinstance(outcome, Rejection):
+            return outcome
         if isinstance(outcome, Committed):
             results = [entry_result(context, *each) for each in outcome.entries]
             return {"__typename": "AddLedgerEntriesResult", "results": results}

@@ -162,6 +162,30 @@ async def test_an_unknown_enum_value_is_refused() -> None:
         assert answer["errors"][0]["extensions"]["code"] == "bad_user_input"
 
 
+@pytest.mark.parametrize(
+    "line, place, rule",
+    [
+        ({"amount": str(2**120)}, "entry.lines[0].amount", "Int96 must be"),
+        ({"tx": {"id": 1.5}}, "entry.lines[0].tx.id", "ID cannot represent"),
+        ({"tags": [{"key": "#", "value": "v"}]}, "lines[0].tags[0].key", "SafeString must be"),
+        ({"currency": {"code": "USB"}}, "currency.code", "does not exist in 'CurrencyCode' enum"),
+        ({"currency": {"code": 1}}, "currency.code", "'CurrencyCode' cannot represent non-string"),
+    ],
+)
+async def test_what_does_not_fit_beside_an_enum_is_named_alone(
+    line: dict[str, Any], place: str, rule: str
+) -> None:
+    document = "mutation($entry: LedgerEntryInput!) "
+    document += '{ addLedgerEntry(ik: "x", entry: $entry) { __typename } }'
+    fitting = {"account": {"path": "a"}, "amount": "5", "currency": {"code": "USD"}}
+    schema = schema_with({"Mutation": {"addLedgerEntry": Recorder()}})
+    answer = await run(schema, document, {"entry": {"lines": [fitting | line]}})
+    [error] = answer["errors"]
+    assert place in error["message"]
+    assert rule in error["message"]
+    assert error["extensions"] == {"code": "bad_user_input", "retryable": False}
+
+
 async def test_a_required_member_whose_variable_is_null_is_refused() -> None:
     recorder = Recorder()
     schema = schema_with({"Mutation": {"createCustomCurrency": recorder}})

@@ -5,6 +5,7 @@ wait.
 import asyncio
 from dataclasses import replace
 
+from indexer import appliers
 from indexer.quarantine import Quarantine
 from shared.ledger.identifiers import account_id
 from shared.search.index import ItemResult, ItemStatus, Kind
@@ -107,25 +108,26 @@ def test_an_entry_too_large_for_one_batch_is_retried_in_parts():
     simulated(main)
 
 
+class Picky:
+    def __init__(self, index: MemoryIndex) -> None:
+        self.index, self.picky = index, True
+
+    async def bulk(self, operations, *, into=None):
+        results = await self.index.bulk(
+            [each for each in operations if not self._refuses(each)], into=into
+        )
+        left = iter(results)
+        refused = ItemResult(ItemStatus.REFUSED, "mapper_parsing_exception: no")
+        return [refused if self._refuses(each) else next(left) for each in operations]
+
+    def _refuses(self, operation) -> bool:
+        return self.picky and operation.kind is Kind.ENTRIES and operation.version == 1
+
+    def __getattr__(self, name):
+        return getattr(self.index, name)
+
+
 def test_a_refused_document_is_put_aside_and_the_others_are_indexed():
-    class Picky:
-        def __init__(self, index: MemoryIndex) -> None:
-            self.index, self.picky = index, True
-
-        async def bulk(self, operations, *, into=None):
-            results = await self.index.bulk(
-                [each for each in operations if not self._refuses(each)], into=into
-            )
-            left = iter(results)
-            refused = ItemResult(ItemStatus.REFUSED, "mapper_parsing_exception: no")
-            return [refused if self._refuses(each) else next(left) for each in operations]
-
-        def _refuses(self, operation) -> bool:
-            return self.picky and operation.kind is Kind.ENTRIES and operation.version == 1
-
-        def __getattr__(self, name):
-            return getattr(self.index, name)
-
     async def main(world: World):
         process = world.start()
         entries = some_entries(world.ledger, 3)
@@ -141,6 +143,29 @@ def test_a_refused_document_is_put_aside_and_the_others_are_indexed():
         await world.drain()
         assert await retry_all(world, "search") == [None] * 3
         assert await world.judge() == []
+        await process.stop()
+
+    simulated(main, index=Picky)
+
+
+def test_a_refusal_beside_a_thing_that_cannot_be_projected_is_put_aside_too(monkeypatch):
+    """Looking for whose document was refused meets the other one again."""
+
+    async def main(world: World):
+        entries = some_entries(world.ledger, 3)
+        project = appliers.project_documents
+
+        def stumbling(change):
+            if change.new.id == entries[0].id:
+                raise ValueError("no such line")
+            return project(change)
+
+        monkeypatch.setattr(appliers, "project_documents", stumbling)
+        process = world.start()
+        await stand(world.table, *entries)
+        await world.drain()
+        kinds = sorted(each.kind for each in await kept(world, "search"))
+        assert kinds == ["document", "document", "record"]
         await process.stop()
 
     simulated(main, index=Picky)

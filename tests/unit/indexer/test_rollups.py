@@ -6,6 +6,7 @@ from indexer import rollups
 from indexer.leases import Checkpoint, LeaseBook
 from indexer.quarantine import Quarantine
 from indexer.rollups import RollupWriter
+from indexer.windows import mark_puts
 from shared.clock import FixedClock
 from shared.errors import LeaseLost, StoreRefused, StoreTimeout, StoreUnavailable
 from shared.limits import ROLLUP_ITEMS_MAX
@@ -68,6 +69,10 @@ class Bench:
     def sums(self) -> list[int]:
         items = self.table.table.dump(TableName.BALANCES)
         return [item["o"] for item in items if str(item["pk"])[:2] == "B#"]
+
+    def marked(self) -> list[str]:
+        items = self.table.table.dump(TableName.BALANCES)
+        return sorted(str(item["sk"]) for item in items if item["pk"] == keys.clearing_marks())
 
 
 @pytest.fixture
@@ -229,3 +234,20 @@ async def test_a_store_that_never_takes_a_batch_is_unavailable(bench):
         await bench.writer.apply(lease, "9", updates(1), [])
     assert bench.sums() == []
     assert await bench.checkpoint() == Checkpoint()
+
+
+async def test_marks_stand_behind_all_sums_also_over_several_batches():
+    bench = Bench()
+    lease = await bench.lease()
+    accounts = [f"{at:032x}" for at in range(ROLLUP_ITEMS_MAX)]
+    updates = [Update(keys.history_head(each, "USD"), add={"o": 1, "r": 1}) for each in accounts]
+    marks = mark_puts(reversed(accounts), "s1 9")
+    bench.table.script = [None, StoreUnavailable("dies")]
+    with pytest.raises(StoreUnavailable):
+        await bench.writer.apply(lease, "9", updates, [], marks)
+    assert len(bench.sums()) == ROLLUP_ITEMS_MAX
+    assert bench.marked() == []
+    await bench.writer.apply(lease, "9", updates, [], marks)
+    assert bench.marked() == accounts
+    assert bench.sums() == [1] * ROLLUP_ITEMS_MAX
+    assert await bench.checkpoint() == Checkpoint("9")

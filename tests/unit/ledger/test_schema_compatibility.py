@@ -31,7 +31,6 @@ def told(old: dict[str, Any], edits: dict[str, Any]) -> list[str]:
         {"name": "Other name"},
         {"chartOfAccounts.accounts[0].name": "Assets"},
         {"chartOfAccounts.accounts[0].status": "archived"},
-        {"chartOfAccounts.accounts[0].clearing": True},
         {f"{USERS}.children[1].consistencyConfig": {"ownBalanceUpdates": "eventual"}},
         {f"{USERS}.children[2]": {"key": "blocked"}},
         {"chartOfAccounts.accounts[4]": {"key": "more", "type": "asset"}},
@@ -49,6 +48,13 @@ def told(old: dict[str, Any], edits: dict[str, Any]) -> list[str]:
 )
 def test_what_a_new_version_may_change(edits: dict[str, Any]):
     assert told(quickstart(), edits) == []
+
+
+def test_an_account_may_end_being_a_clearing_account_and_a_new_one_may_be_one():
+    old = edited(quickstart(), {"chartOfAccounts.accounts[3].clearing": True})
+    assert told(old, {"chartOfAccounts.accounts[3].clearing": False}) == []
+    new = {"key": "transit", "type": "asset", "clearing": True}
+    assert told(old, {"chartOfAccounts.accounts[4]": new}) == []
 
 
 def test_the_order_of_accounts_and_types_may_change():
@@ -81,6 +87,13 @@ REMOVED = "must stay: set its status to disabled or archived instead of removing
         (
             {"chartOfAccounts.accounts[3].consistencyConfig": {"ownBalanceUpdates": "strong"}},
             [f"chartOfAccounts expense consistencyConfig.ownBalanceUpdates {EVENTUAL}"],
+        ),
+        (
+            {"chartOfAccounts.accounts[3].clearing": True},
+            [
+                "chartOfAccounts expense clearing must stay as it is:"
+                " an account can't be made a clearing account once deployed"
+            ],
         ),
         (
             {"chartOfAccounts.accounts[3]": ...},

@@ -11,6 +11,7 @@ from read_service.filters import (
     account_lines_filter,
     accounts_filter,
     children_of,
+    clearing_only,
     entries_filter,
     in_group,
     ledger_lines_filter,
@@ -18,6 +19,7 @@ from read_service.filters import (
 )
 from read_service.group_filters import groups_filter
 from shared.ledger.accounts import LedgerAccount
+from shared.ledger.clearing import ClearingState, PostedWindow
 from shared.ledger.entries import LedgerEntry, LedgerLine
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger
@@ -327,6 +329,24 @@ ACCOUNTS = [
     ("f", account("assets/bank", type="asset", linked=("link", "ext"))),
     ("g", account("liabilities/usersX:1")),
 ]
+CLEARING = [  # earliest and latest posted, and whether a balance is left
+    ("p", ClearingState(PostedWindow(10, 20), is_pending=True)),
+    ("q", ClearingState(PostedWindow(20, 20), is_pending=True)),
+    ("r", ClearingState(PostedWindow(5, 30), is_pending=False)),
+    ("s", None),  # never posted to
+]
+CLEARING_FILTERS: list[tuple[Mapping[str, Any], str]] = [
+    ({"clearingStatus": {"equalTo": "pending"}}, "pq"),
+    ({"clearingStatus": {"equalTo": "cleared"}}, "rs"),
+    ({"clearingStatus": {}}, "pqrs"),
+    ({"clearingStatus": {"equalTo": "pending"}, "earliestPosted": {"after": 11}}, "q"),
+    ({"clearingStatus": {"equalTo": "pending"}, "earliestPosted": {"before": 10}}, "p"),
+    ({"clearingStatus": {"equalTo": "pending"}, "earliestPostedTimestamp": {"before": 9}}, ""),
+    ({"clearingStatus": {"equalTo": "pending"}, "latestPosted": {"after": 20, "before": 20}}, "pq"),
+    ({"clearingStatus": {"equalTo": "cleared"}, "latestPostedTimestamp": {"after": 21}}, "r"),
+    ({"clearingStatus": {"equalTo": "cleared"}, "latestPosted": {"before": 29}}, ""),
+    ({"clearingStatus": {"equalTo": "cleared"}, "earliestPosted": {}}, "rs"),
+]
 ACCOUNT_FILTERS: list[tuple[Mapping[str, Any] | None, str]] = [
     (None, "abcdefg"),
     ({"type": {"equalTo": "asset"}}, "f"),
@@ -363,6 +383,18 @@ def test_accounts_are_filtered(filter_set: Mapping[str, Any] | None, expected: s
     assert listed(accounts_filter, filter_set, "accounts") == expected
 
 
+@pytest.mark.parametrize(("filter_set", "expected"), CLEARING_FILTERS)
+def test_clearing_accounts_are_filtered(filter_set: Mapping[str, Any], expected: str) -> None:
+    assert listed(accounts_filter, filter_set, "clearing") == expected
+
+
+def test_a_list_by_status_holds_instances_of_clearing_accounts_alone() -> None:
+    clause = clearing_only(["liabilities/users:*", "assets/bank"])
+    chosen = [name for name, source in DOCUMENTS["accounts"] if matches([clause], source)]
+    assert chosen == ["b", "d", "f"]
+    assert not any(matches([clearing_only([])], source) for _, source in DOCUMENTS["accounts"])
+
+
 @pytest.mark.parametrize(
     ("filter_set", "expected"),
     [
@@ -382,6 +414,10 @@ DOCUMENTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         (name, entry_documents(entry(name, lines=(line,)))[1].source) for name, line in LINES
     ],
     "accounts": [(name, account_documents(each)[0].source) for name, each in ACCOUNTS],
+    "clearing": [
+        (name, account_documents(account(f"transit/leg:{name}"), state)[0].source)
+        for name, state in CLEARING
+    ],
     "groups": [
         (name, group_documents(entry(name, groups=(group,)))[0].source)
         for name, group in (("a", ("order", "7")), ("b", ("order", "8")), ("c", ("batch", "7")))
@@ -527,11 +563,15 @@ REFUSED: list[tuple[Read, Mapping[str, Any] | None, str, str]] = [
     ),
     (accounts_filter, {"path": {"matches": "assets-root/*"}}, "invalid_filter", "filter.path"),
     (accounts_filter, {"linkedAccount": {"equalTo": {}}}, "invalid_filter", "External Account"),
-    (accounts_filter, {"clearingStatus": {}}, "not_implemented", "clearingStatus"),
-    (accounts_filter, {"earliestPosted": {"after": 1}}, "not_implemented", "earliestPosted"),
-    (accounts_filter, {"latestPosted": {}}, "not_implemented", "latestPosted"),
-    (accounts_filter, {"earliestPostedTimestamp": {}}, "not_implemented", "Timestamp"),
-    (accounts_filter, {"latestPostedTimestamp": {}}, "not_implemented", "Timestamp"),
+    (accounts_filter, {"earliestPosted": {"after": 1}}, "invalid_filter", "earliestPosted"),
+    (accounts_filter, {"latestPosted": {}}, "invalid_filter", "clearingStatus"),
+    (accounts_filter, {"earliestPostedTimestamp": {}}, "invalid_filter", "clearingStatus"),
+    (
+        accounts_filter,
+        {"latestPostedTimestamp": {"before": 1}, "clearingStatus": {}},
+        "invalid_filter",
+        "filter.latestPostedTimestamp",
+    ),
 ]
 
 

@@ -184,6 +184,7 @@ def test_an_account_is_searched_by_what_stands_above_it() -> None:
         "created": 5_000,
         "type": "liability",
         "path": "liabilities/users:7/held",
+        "pattern": "liabilities/users:*/held",
         "patterns": ["liabilities", "liabilities/users:*", "liabilities/users:*/held"],
         "ancestors": ["liabilities", "liabilities/users:7"],
         "instances": ["1/users:7"],

@@ -13,13 +13,13 @@ from shared.limits import COMMIT_QUEUE_MAX
 from shared.observe import Metrics
 from shared.store.catalog import Catalog
 from shared.store.items import strong_balance
-from shared.store.table import Cancelled, Cause, Reason, TableName
+from shared.store.table import Cancelled, Cause, Put, Reason, TableName, Transacted
 from shared.testing.counting import CountingMetrics
 from shared.testing.faults import FaultyTable, TableFaults
 from shared.testing.memory import MemoryTable
-from tests.builders_write import A, B, member, planned
+from tests.builders_write import A, B, member, nothing_known, planned
 from write_service.committer import Committer
-from write_service.packing import balance_item_key
+from write_service.packing import balance_item_key, pack_batch
 from write_service.plans import Committed, Conflicted, Rejected, Unknown
 from write_service.recording import MeteredCommits
 
@@ -205,6 +205,58 @@ async def test_a_batch_whose_own_mark_stands_was_committed(rig):
     outcome = await rig.committer.commit(member(planned("0", {A: 1})))
     assert outcome.entries[0][1] is False
     assert await rig.balance(A) == 1
+
+
+class Interloper:
+    """The table, and another process that commits `its` member before the batch number `at`; its
+    transaction then still holds the entries if `is_holding`."""
+
+    def __init__(self, inner, its, at, *, is_holding=False):
+        self.inner, self.its, self.at, self.is_holding = inner, its, at, is_holding
+        self.batches = 0
+
+    async def transact(self, writes, token):
+        self.batches += 1
+        if self.batches != self.at:
+            return await self.inner.transact(writes, token)
+        batch, _ = pack_batch([self.its], "its", is_known=nothing_known)
+        assert await self.inner.transact(batch.writes, "its") == Transacted()
+        answer = await self.inner.transact(writes, token)
+        if not self.is_holding:
+            return answer
+        held = [Reason(Cause.CONFLICT) if isinstance(each, Put) else None for each in writes]
+        reasons = zip(held, answer.reasons, strict=True)
+        return Cancelled(tuple([conflict or reason for conflict, reason in reasons]))
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+def withdrawal(ik, amount):
+    return member(planned(ik, {A: -amount}, [(A, False, AT_LEAST_0)]))
+
+
+async def test_an_entry_whose_item_is_held_is_not_refused_on_the_balance_it_left(rig):
+    """Sent twice, through two processes: the first sending has taken the balance already."""
+    await rig.committer.commit(member(planned("0", {A: 30})))
+    twice = withdrawal("1", 30)
+    rig.committer._table = Interloper(rig.table, twice, 1, is_holding=True)
+    outcome = await rig.committer.commit(twice)
+    assert isinstance(outcome, Committed)
+    assert outcome.entries[0][1] is True
+    assert await rig.balance(A) == 0
+
+
+async def test_a_contingent_refusal_does_not_stand_once_the_balance_has_moved(rig):
+    """The second of two is refused behind the first, while another process commits it."""
+    await rig.committer.commit(member(planned("0", {A: 30})))
+    first, second = withdrawal("1", 30), withdrawal("2", 20)
+    rig.committer._table = Interloper(rig.table, second, 2)
+    one, other = await asyncio.gather(rig.committer.commit(first), rig.committer.commit(second))
+    assert isinstance(one, Rejected)
+    assert isinstance(other, Committed)
+    assert other.entries[0][1] is True
+    assert await rig.balance(A) == 10
 
 
 async def test_every_member_is_counted_once_by_how_it_ended():
