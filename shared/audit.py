@@ -14,6 +14,7 @@ from hashlib import blake2b
 
 import orjson
 
+from shared.audit_links import take_of_links
 from shared.ledger.accounts import LedgerAccount, ancestor_paths
 from shared.ledger.audits import (
     Chains,
@@ -36,7 +37,7 @@ from shared.ledger.entry_counts import CountKey, count_of, type_of_position
 from shared.ledger.identifiers import account_id, group_id
 from shared.ledger.ledgers import Ledger, SchemaHead
 from shared.ledger.link_audits import LinkAudit
-from shared.ledger.links import ExternalAccount, Tx
+from shared.ledger.links import Tx
 from shared.ledger.schemas import Schema
 from shared.search.documents import (
     CLEARING_FIELDS,
@@ -52,15 +53,10 @@ from shared.store.items import (
     account_from_item,
     chain_head,
     entry_from_item,
-    external_account_from_item,
-    link_from_item,
-    newest_sequence,
     posted_window_from_item,
-    reconciled_count,
     schema_head_from_item,
     strong_balance,
     strong_child,
-    tx_from_item,
 )
 from shared.store.table import Item
 
@@ -162,7 +158,7 @@ class Auditor:
                 elif pk[:2] == "U#":
                     self._currencies.add(pk)
                 elif self._only is None:
-                    self._take_of_links(pk, item)
+                    self._take_of_links(item)
             except UNREADABLE as error:
                 self.findings.append(Finding("I3", pk, f"can't be read: {error!r}"))
 
@@ -201,24 +197,13 @@ class Auditor:
             if line.currency.startswith(CUSTOM_PREFIX):
                 self._due_currency(entry.workspace_id, line.currency, f"entry {entry.id}")
 
-    def _take_of_links(self, pk: str, item: Item) -> None:
+    def _take_of_links(self, item: Item) -> None:
         """Links, their accounts and Txs belong to no ledger: judged when all ledgers are."""
-        if pk[:3] == "LK#":
-            self._of_links.add_link(link_from_item(item))
-        elif pk[:2] == "X#":
-            account = external_account_from_item(item)
-            self._of_links.add_account(account)
-            self._due_currency_of(account)
-        elif pk[:2] == "T#":
-            tx = tx_from_item(item)
-            newest = newest_sequence(item) if tx.sequence == 1 else None
-            self._of_links.add_tx(tx, newest, reconciled_count(item))
-            self._due_currency_of(tx)
-            for document in tx_documents(tx):
+        thing = take_of_links(self._of_links, item)
+        if isinstance(thing, Tx):
+            for document in tx_documents(thing):
                 self._due_document(document)
-
-    def _due_currency_of(self, thing: ExternalAccount | Tx) -> None:
-        if thing.currency is not None and thing.currency.startswith(CUSTOM_PREFIX):
+        if thing is not None and thing.currency and thing.currency.startswith(CUSTOM_PREFIX):
             subject = f"{type(thing).__name__} {thing.id}"
             self._due_currency(thing.workspace_id, thing.currency, subject)
 

@@ -76,6 +76,8 @@ def reached(world: World) -> Counter[str]:
     for post in world.posts:
         found[f"fate: {post.fate}"] += 1
     for change in world.changes:
+        joined = change.kind == "update" and change.groups and change.fate == "acknowledged"
+        found["a group joined"] += bool(joined)
         found[f"{change.kind}: {change.fate}"] += 1
     longest = max((entry.position for entry in world.entries().values()), default=0)
     found["chain of 5"] += longest >= 5
