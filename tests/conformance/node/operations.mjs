@@ -373,6 +373,19 @@ operation("syncCustomTxs", async () => {
   await refused(() => client.syncCustomTxs({ linkId, txs: [tx("a", "1", "one")] }), "tx_conflict");
 });
 
+operation("deleteCustomTxs", async () => {
+  const posted = "1968-01-02T00:00:00.000Z";
+  const tx = { account: { externalId: "one" }, externalId: "gone", amount: "7", posted, description: "Gone" };
+  const [first] = (await client.syncCustomTxs({ linkId, txs: [tx] })).syncCustomTxs.txs;
+  const { deleteCustomTxs } = await client.deleteCustomTxs({ txs: [first.id] });
+  const [deleted] = deleteCustomTxs.txs.map((each) => each.tx);
+  assert.deepEqual([deleted.id, deleted.externalId, deleted.amount], [first.id, "gone", "7"]);
+  assert.ok(deleted.deletedAt);
+  const [again] = (await client.syncCustomTxs({ linkId, txs: [{ ...tx, amount: "8" }] })).syncCustomTxs.txs;
+  assert.notEqual(again.id, first.id);
+  await refused(() => client.deleteCustomTxs({ txs: ["none"] }), "tx_not_found");
+});
+
 operation("deleteLedger", async () => {
   const ik = `node-gone-${ending}`;
   await client.createLedger({ ik, ledger: { name: "Gone" }, schemaKey: key });
