@@ -103,6 +103,12 @@ class CatchUp:
             else:
                 empty += 1
 
+    def has_told(self, shard_id: str, checkpoint: Checkpoint) -> bool:
+        """As `has_reached`, and true of what the stream no longer keeps."""
+        caught = self.shards.get(shard_id)
+        is_lost = shard_id in self.gone or (caught is not None and caught.trimmed)
+        return is_lost or self.has_reached(shard_id, checkpoint)
+
     def has_reached(self, shard_id: str, checkpoint: Checkpoint) -> bool:
         """Whether everything that a projector at `checkpoint` has applied was read here, or
         before.

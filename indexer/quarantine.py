@@ -27,7 +27,7 @@ import orjson
 from indexer.accounts import account_operations
 from indexer.projections.balances import Counted, project_rollups
 from indexer.projections.search import thing_operations
-from indexer.records import UNREADABLE, Unreadable
+from indexer.records import UNREADABLE, Searched, Unreadable, searched_of
 from indexer.windows import WindowBook, mark_puts, posted_windows_of, with_windows
 from shared.clock import SystemClock
 from shared.ledger.accounts import LedgerAccount
@@ -39,7 +39,6 @@ from shared.settings import load_settings
 from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.dynamo import open_table
-from shared.store.items import account_from_item, entry_from_item
 from shared.store.table import (
     Cancelled,
     Delete,
@@ -181,13 +180,13 @@ class Quarantine:
             Key(TableName.LEDGER, aside.body["pk"], aside.body["sk"]), consistent=True
         )
         try:
-            thing = None if item is None else _thing_of(item)
+            thing = None if item is None else searched_of(item)
         except UNREADABLE as error:
             return f"still can't be read: {type(error).__name__}: {error}"
         return await self._retry_documents(aside, thing, index)
 
     async def _retry_documents(
-        self, aside: Aside, thing: LedgerEntry | LedgerAccount | None, index: Index
+        self, aside: Aside, thing: Searched | None, index: Index
     ) -> str | None:
         if thing is not None:
             if isinstance(thing, LedgerAccount):
@@ -216,7 +215,7 @@ class Quarantine:
             Key(TableName.LEDGER, aside.body["pk"], aside.body["sk"]), consistent=True
         )
         try:
-            thing = None if item is None else _thing_of(item)
+            thing = None if item is None else searched_of(item)
         except UNREADABLE:
             return "still can't be counted"
         if not isinstance(thing, LedgerEntry):
@@ -264,15 +263,6 @@ class Quarantine:
                 return None
             left = rest
         return None
-
-
-def _thing_of(item: Item) -> LedgerEntry | LedgerAccount | None:
-    pk = item["pk"]
-    assert isinstance(pk, str)
-    kind = keys.kind_of(pk)
-    if kind == "E":
-        return entry_from_item(item)
-    return account_from_item(item) if kind == "A" else None
 
 
 # --- The command ----------------------------------------------------------------------------------

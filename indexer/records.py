@@ -1,4 +1,4 @@
-"""A stream record -> the change of an entry, an account or a ledger; everything else is of no
+"""A stream record -> the change of an entry, an account, a ledger or a Tx; everything else is of no
 interest here.
 
 A record that can't be read becomes an `Unreadable`: it is put aside by whoever needed it, never
@@ -12,12 +12,19 @@ from typing import Literal
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger
-from shared.store.items import account_from_item, entry_from_item, ledger_from_item
+from shared.ledger.links import Tx
+from shared.store.items import (
+    account_from_item,
+    entry_from_item,
+    ledger_from_item,
+    tx_from_item,
+)
 from shared.store.streams import StreamRecord
 from shared.store.table import Item
 
-Thing = LedgerEntry | LedgerAccount | Ledger
-ChangeKind = Literal["entry", "account", "ledger"]
+Thing = LedgerEntry | LedgerAccount | Ledger | Tx
+Searched = LedgerEntry | LedgerAccount | Tx  # what has documents
+ChangeKind = Literal["entry", "account", "ledger", "tx"]
 
 # What parsing an item that we didn't write, or wrote wrong, can raise.
 UNREADABLE = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -74,13 +81,27 @@ class Ignored:
 
 StreamChange = Change | Unreadable | Ignored
 
-_KINDS: dict[str, ChangeKind] = {"E#": "entry", "A#": "account", "L#": "ledger"}
+_KINDS: dict[str, ChangeKind] = {"E#": "entry", "A#": "account", "L#": "ledger", "T#": "tx"}
 _LETTERS = {kind: prefix[0] for prefix, kind in _KINDS.items()}
 _READERS: dict[ChangeKind, Callable[[Item], Thing]] = {
     "entry": entry_from_item,
     "account": account_from_item,
     "ledger": ledger_from_item,
+    "tx": tx_from_item,
 }
+
+
+def searched_of(item: Item) -> Searched | None:
+    """What an item of table `ledger` brings to the search indices; None for other kinds.
+
+    Raises one of UNREADABLE.
+    """
+    kind = _KINDS.get(str(item["pk"])[:2])
+    if kind is None or kind == "ledger":
+        return None
+    thing = _READERS[kind](item)
+    assert not isinstance(thing, Ledger)
+    return thing
 
 
 def change_of(record: StreamRecord) -> StreamChange:

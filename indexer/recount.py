@@ -54,7 +54,7 @@ from shared.ledger.entry_counts import (
     type_of_position,
 )
 from shared.ledger.history import rebuilt, sum_adds
-from shared.limits import STORE_BACKOFF_MS, TRANSACT_ITEMS_MAX
+from shared.limits import FOLLOW_IDLE_MS, STORE_BACKOFF_MS, TRANSACT_ITEMS_MAX
 from shared.store import keys
 from shared.store.items import posted_window_from_item
 from shared.store.table import (
@@ -71,6 +71,7 @@ from shared.store.table import (
 )
 
 REPAIR_ATTEMPTS_MAX = 10
+READ_ROUNDS_MAX = 100
 MONTHS_AT_ONCE = 50
 ASIDES_AT_ONCE = 40
 
@@ -94,7 +95,7 @@ async def recount_balances(
     await asyncio.sleep(parts.settle_ms / 1_000)
     async with fence(parts.stream, parts.book) as leases:
         await _finish_reads(parts, leases, catch_up)
-        await catch_up.read_to_tip()
+        await _read_through(catch_up, leases)
         places = _places(leases, catch_up)
         await count.settle(catch_up, places)
         parts.say(f"{count.done.entries_count} entries counted; comparing the histories")
@@ -120,6 +121,16 @@ async def _finish_reads(
             caught.trimmed = True
             continue
         await parts.applier.apply(lease, changes)
+
+
+async def _read_through(catch_up: CatchUp, leases: Mapping[str, Lease]) -> None:
+    """Reads until the stream has told everything that is applied: empty reads don't say that."""
+    for _ in range(READ_ROUNDS_MAX):
+        await catch_up.read_to_tip()
+        if all(catch_up.has_told(shard, lease.checkpoint) for shard, lease in leases.items()):
+            return
+        await asyncio.sleep(FOLLOW_IDLE_MS / 1_000)
+    raise StoreUnavailable("the stream does not tell what is applied")
 
 
 def _places(leases: Mapping[str, Lease], catch_up: CatchUp) -> dict[str, Checkpoint]:

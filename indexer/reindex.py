@@ -25,7 +25,7 @@ from indexer.fence import fence, fence_of
 from indexer.leases import Checkpoint, Lease, LeaseBook, LeaseSeen
 from indexer.projections.search import project_documents, thing_operations
 from indexer.quarantine import Aside, Quarantine, document_aside
-from indexer.records import UNREADABLE, Change
+from indexer.records import UNREADABLE, Change, Searched, searched_of
 from indexer.sweeps import GoneLedgers
 from indexer.tablescan import pages
 from indexer.windows import put_marks
@@ -33,13 +33,20 @@ from shared.clock import Clock
 from shared.errors import StoreUnavailable
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.links import Tx
 from shared.limits import FOLLOW_IDLE_MS
-from shared.search.index import Deletion, Index, Kind, Operation, StoredDocument
+from shared.search.index import (
+    LEDGER_KINDS,
+    Deletion,
+    Index,
+    Kind,
+    Operation,
+    StoredDocument,
+)
 from shared.store import keys
 from shared.store.catalog import Catalog
-from shared.store.items import account_from_item, entry_from_item
 from shared.store.streams import Stream
-from shared.store.table import Item, Table, TableName
+from shared.store.table import Item, Key, Table, TableName
 
 Say = Callable[[str], None]
 LOAD_OPERATIONS = 4_000  # handed to the BulkWriter at once
@@ -63,21 +70,28 @@ class SearchParts:
 
 
 # --- Loading --------------------------------------------------------------------------------------
-def things_of(items: Sequence[Item], ledger_id: str | None) -> list[LedgerEntry | LedgerAccount]:
-    """The entries and accounts among `items`, of one ledger or of all. What can't be read is left
-    out.
-    """
-    things: list[LedgerEntry | LedgerAccount] = []
+def things_of(items: Sequence[Item], ledger_id: str | None) -> list[Searched]:
+    """What among `items` has documents, of one ledger or of all. What can't be read is left out."""
+    things: list[Searched] = []
     for item in items:
-        kind = str(item["pk"])[:2]
         try:
-            if kind == "E#":
-                things.append(entry_from_item(item))
-            elif kind == "A#":
-                things.append(account_from_item(item))
+            thing = searched_of(item)
         except UNREADABLE:
             continue
-    return [thing for thing in things if ledger_id in (None, thing.ledger_id)]
+        if thing is not None and ledger_id in (None, _ledger_of(thing)):
+            things.append(thing)
+    return things
+
+
+def _ledger_of(thing: Searched) -> str | None:
+    """The ledger that a thing is of; a Tx is of none."""
+    return None if isinstance(thing, Tx) else thing.ledger_id
+
+
+def _key_of(thing: Searched) -> Key:
+    if isinstance(thing, Tx):
+        return keys.tx(thing.id)
+    return keys.entry(thing.id) if isinstance(thing, LedgerEntry) else keys.account(thing.id)
 
 
 class Loader:
@@ -91,10 +105,11 @@ class Loader:
         self.count = 0
         self.clearing: set[str] = set()  # ids of the clearing accounts among what was loaded
 
-    async def load(self, things: Sequence[LedgerEntry | LedgerAccount]) -> None:
+    async def load(self, things: Sequence[Searched]) -> None:
         """Applies the documents of `things`; those of deleted ledgers are left out."""
-        await self.gone.look_up(self._catalog, {thing.ledger_id for thing in things})
-        things = [thing for thing in things if thing.ledger_id not in self.gone]
+        ledgers = {thing.ledger_id for thing in things if not isinstance(thing, Tx)}
+        await self.gone.look_up(self._catalog, ledgers)
+        things = [thing for thing in things if _ledger_of(thing) not in self.gone]
         operations: list[Operation] = []
         owners: dict[tuple[Kind, str], str] = {}
         accounts = [thing for thing in things if isinstance(thing, LedgerAccount)]
@@ -102,10 +117,10 @@ class Loader:
             operations.append(operation)
             owners[(operation.kind, operation.id)] = keys.account(operation.id).pk
         for thing in things:
-            if isinstance(thing, LedgerEntry):
+            if not isinstance(thing, LedgerAccount):
                 for operation in thing_operations(thing):
                     operations.append(operation)
-                    owners[(operation.kind, operation.id)] = keys.entry(thing.id).pk
+                    owners[(operation.kind, operation.id)] = _key_of(thing).pk
             if len(operations) >= LOAD_OPERATIONS:
                 await self._apply(operations, owners)
                 operations = []
@@ -244,12 +259,12 @@ async def reload_ledger(parts: SearchParts, ledger_id: str) -> None:
         things = things_of(page, ledger_id)
         await loader.load(things)
         for thing in things:
-            if thing.ledger_id in loader.gone:
+            if _ledger_of(thing) in loader.gone:
                 continue
             standing |= {(each.kind, each.id) for each in thing_operations(thing)}
     await parts.index.refresh()
     surplus: list[Operation] = []
-    for kind in Kind:
+    for kind in LEDGER_KINDS:
         async for stored in parts.index.scan(kind, ledger_id):
             if (kind, stored.id) not in standing and not await _stands(parts, kind, stored):
                 surplus.append(Deletion(kind, stored.id, ledger_id, stored.version + 1))
@@ -266,7 +281,7 @@ async def _stands(parts: SearchParts, kind: Kind, stored: StoredDocument) -> boo
     if kind in (Kind.ENTRIES, Kind.LINES):
         entry_id = source["id"] if kind is Kind.ENTRIES else source["entry"]
         return await parts.table.get(keys.entry(entry_id), consistent=True) is not None
-    return True  # a group is whatever entries say; a transaction has no projection yet
+    return True  # a group is whatever entries say
 
 
 async def heal_search(parts: SearchParts, lost: Sequence[str]) -> None:

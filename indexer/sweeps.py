@@ -10,7 +10,7 @@ only take room, so a sweep that is lost to a crash matters little; a rebuild lea
 from indexer.bulk import BulkWriter
 from shared.ledger.ledgers import Ledger
 from shared.limits import BULK_DOCUMENTS_MAX, LEDGERS_CACHED_MAX
-from shared.search.index import Deletion, Index, Kind, Operation
+from shared.search.index import LEDGER_KINDS, Deletion, Index, Operation
 from shared.store.catalog import Catalog
 
 
@@ -18,7 +18,7 @@ async def sweep(index: Index, writer: BulkWriter, ledger_id: str) -> int:
     """Removes every document of the ledger; gives their number. Once more changes nothing."""
     await index.refresh()
     count = 0
-    for kind in Kind:
+    for kind in LEDGER_KINDS:
         batch: list[Operation] = []
         async for stored in index.scan(kind, ledger_id):
             batch.append(Deletion(kind, stored.id, ledger_id, stored.version + 1))

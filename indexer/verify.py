@@ -4,8 +4,9 @@ nothing.
     python -m indexer.verify [--ledger IK] [--workspace W] [--wait SECONDS]
 
 Held against the entries: each entry itself (balance, id, chain), strong balances, balance histories
-with their months and hours, strong lists, accounts, and every document of the search indices. Exits
-1 on any difference. It reads without a lock: while entries are being posted, what is under way
+with their months and hours, strong lists, accounts, and every document of the search indices; and,
+unless ledgers are named, what belongs to Links: External Accounts and the Txs' sequences. Exits 1
+on any difference. It reads without a lock: while entries are being posted, what is under way
 shows as a difference, so let the load end first; `--wait` gives the indexer that long to catch up,
 and differences to vanish.
 """
@@ -25,7 +26,7 @@ from shared.errors import StreamExpired, TwofoldError
 from shared.ledger.audits import Finding
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schemas import Schema
-from shared.search.index import Kind
+from shared.search.index import LEDGER_KINDS, Kind
 from shared.settings import load_settings
 from shared.store import keys
 from shared.store.catalog import Catalog
@@ -85,9 +86,12 @@ class Verification:
         auditor.close_groups()
         ledger_ids = sorted(self._ledgers if only is None else only)
         for ledger_id in ledger_ids:
-            for kind in Kind:
+            for kind in LEDGER_KINDS:
                 async for stored in self._engines.index.scan(kind, ledger_id):
                     auditor.take_document(kind, ledger_id, stored)
+        for account_id in auditor.external_accounts:
+            async for stored in self._engines.index.scan(Kind.TXS, account_id):
+                auditor.take_document(Kind.TXS, account_id, stored)
         if only is None:
             for kind in Kind:
                 auditor.take_count(kind, await self._engines.index.count(kind))

@@ -20,24 +20,17 @@ CELL_MAX = 3  # tests that a cell names
 CLIENTS = frozenset({"client", "async_client", "sync_client"})  # what tests call the client
 PAGE = ROOT / "docs" / "conformance.md"
 
-RECONCILIATION = frozenset(
-    "reconcileTx reconcileTxRuntime createCustomLink syncCustomAccounts syncCustomTxs "
-    "syncCustomAccountsByLinkIk syncCustomTxsByLinkIk deleteCustomTxs".split()
-)
+RECONCILIATION = frozenset({"reconcileTx", "reconcileTxRuntime"})
 PAYMENTS = frozenset(
     "createPayment retryPayment refundPayment getPayment listPayments listPaymentMethods "
     "getPaymentMethod deletePaymentMethod createPaymentMethodSetup getPaymentMethodSetup".split()
 )
 RECONCILIATION_DOCUMENTS = (
     "E.c ReconcileTx",
-    "F.f SyncTransactions",
     "F.g ReconcileTx",
     "F.h GetUnreconciledTxs",
     "I.e ReconcileTx",
-    "I.h GetExternalAccount, by external id and by id",
-    "I.h ListExternalAccountTxs",
     "I.h GetExternalAccountLinkedAccounts",
-    "I.i GetTx, by external ids and by id",
     "I.i GetUnreconciledTxs",
 )
 
@@ -48,7 +41,7 @@ test here runs on the real engines, through the API. When all have run, everythi
 and changed is recomputed from the entries by `indexer.verify`: nothing may differ.
 
 The guide's operations are in `tests/conformance/guide/`, one file each, and each is run. These are
-not, because they need Links and Txs:
+not, because they reconcile Txs or need Linked Ledger Accounts:
 
 """
 

@@ -8,6 +8,7 @@
     ledgers, schemas, Schema.ledgers            DynamoDB       created    a Query, and its ledgers
     customCurrencies                            DynamoDB       created    a Query, and what is asked
     Schema.versions                             DynamoDB       version    a Query
+    ExternalAccount.txs (links.py)              Elasticsearch  posted     one search on one shard
     migrations                                  DynamoDB       version or ledger, newest first
 
 A list is never half of one engine and half of the other. Search hits carry whole values, so a page

@@ -8,6 +8,7 @@ from read_service.types import (
     groups,
     ledgers,
     lines,
+    links,
     schemas,
     workspaces,
 )
@@ -21,6 +22,7 @@ MODULES = (
     groups,
     ledgers,
     lines,
+    links,
     schemas,
     workspaces,
 )

@@ -14,6 +14,7 @@ from hashlib import blake2b
 
 import orjson
 
+from shared.audit_links import take_of_links
 from shared.ledger.accounts import LedgerAccount, ancestor_paths
 from shared.ledger.audits import (
     Chains,
@@ -35,6 +36,8 @@ from shared.ledger.entries import LedgerEntry
 from shared.ledger.entry_counts import CountKey, count_of, type_of_position
 from shared.ledger.identifiers import account_id, group_id
 from shared.ledger.ledgers import Ledger, SchemaHead
+from shared.ledger.link_audits import LinkAudit
+from shared.ledger.links import Tx
 from shared.ledger.schemas import Schema
 from shared.search.documents import (
     CLEARING_FIELDS,
@@ -42,6 +45,7 @@ from shared.search.documents import (
     account_documents,
     entry_documents,
     group_documents,
+    tx_documents,
 )
 from shared.search.index import Document, Kind, StoredDocument
 from shared.store import keys
@@ -59,7 +63,9 @@ from shared.store.table import Item
 # What parsing an item that is written wrong can raise.
 UNREADABLE = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
-SetName = tuple[str, str]  # a ledger's or an account's id, and the kind of document or list
+SetName = tuple[
+    str, str
+]  # a ledger's, account's or External Account's id, and the kind of document or list
 NOT_STRONG = ConsistencyConfig()
 ENTRY_LIST = "list of entries"
 LINE_LIST = "list of lines"
@@ -105,6 +111,7 @@ class Auditor:
         self._only = only
         self._detailed = detailed
         self._chains = Chains()
+        self._of_links = LinkAudit()
         self._accounts: set[str] = set()
         self._parents: dict[str, str] = {}  # ids that accounts name, and the path of one that does
         self._created: dict[str, ConsistencyConfig] = {}  # by id, of accounts without a Schema
@@ -133,7 +140,9 @@ class Auditor:
 
     # --- Ledger items -----------------------------------------------------------------------------
     def take_ledger_items(self, items: Iterable[Item]) -> None:
-        """Entries, accounts with their iks, custom currencies; other kinds are passed over."""
+        """Entries, accounts with their iks, custom currencies, what belongs to Links; other kinds
+        are passed over.
+        """
         for item in items:
             pk = str(item["pk"])
             try:
@@ -148,6 +157,8 @@ class Auditor:
                     self._add(self._found, (pk[3:35], ACCOUNT_IKS), pk[36:], [item["i"], item["p"]])
                 elif pk[:2] == "U#":
                     self._currencies.add(pk)
+                elif self._only is None:
+                    self._take_of_links(item)
             except UNREADABLE as error:
                 self.findings.append(Finding("I3", pk, f"can't be read: {error!r}"))
 
@@ -185,6 +196,21 @@ class Auditor:
         for line in entry.lines:
             if line.currency.startswith(CUSTOM_PREFIX):
                 self._due_currency(entry.workspace_id, line.currency, f"entry {entry.id}")
+
+    def _take_of_links(self, item: Item) -> None:
+        """Links, their accounts and Txs belong to no ledger: judged when all ledgers are."""
+        thing = take_of_links(self._of_links, item)
+        if isinstance(thing, Tx):
+            for document in tx_documents(thing):
+                self._due_document(document)
+        if thing is not None and thing.currency and thing.currency.startswith(CUSTOM_PREFIX):
+            subject = f"{type(thing).__name__} {thing.id}"
+            self._due_currency(thing.workspace_id, thing.currency, subject)
+
+    @property
+    def external_accounts(self) -> list[str]:
+        """Ids of the External Accounts that were read: whose Txs' documents are to be fed."""
+        return self._of_links.accounts
 
     def _due_currency(self, workspace_id: str, currency: str, subject: str) -> None:
         custom_id = currency[len(CUSTOM_PREFIX) :]
@@ -346,12 +372,14 @@ class Auditor:
             self._add(self._found, (owner, name), str(item["sk"]), None)
 
     # --- Documents --------------------------------------------------------------------------------
-    def take_document(self, kind: Kind, ledger_id: str, stored: StoredDocument) -> None:
-        """One document that stands in the live index of `kind` for a ledger."""
+    def take_document(self, kind: Kind, owner_id: str, stored: StoredDocument) -> None:
+        """One document that stands in the live index of `kind` for a ledger (of Txs: for an
+        External Account).
+        """
         content = [stored.version, stored.source]
         if kind is Kind.ACCOUNTS and stored.id in self._windows_found:
             content = self._account_content(stored)
-        self._add(self._found, (ledger_id, kind.value), stored.id, content)
+        self._add(self._found, (owner_id, kind.value), stored.id, content)
 
     def _account_content(self, stored: StoredDocument) -> list[object]:
         """A document that counts postings in its version: shown as of the account's revision.
@@ -369,11 +397,12 @@ class Auditor:
         return [min(stored.version, revision), source]
 
     def take_count(self, kind: Kind, count: int) -> None:
-        """How many documents of a kind stand in all: more than the ledgers' belong to no ledger."""
+        """How many documents of a kind stand in all: more than was fed belong to nothing."""
         held = [each for name, each in self._found.items() if name[1] == kind.value]
-        of_ledgers = sum(each.fingerprint.count for each in held)
-        if count != of_ledgers:
-            detail = f"{count} stand, {of_ledgers} belong to ledgers"
+        of_owners = sum(each.fingerprint.count for each in held)
+        if count != of_owners:
+            owners = "External Accounts" if kind is Kind.TXS else "ledgers"
+            detail = f"{count} stand, {of_owners} belong to {owners}"
             self.findings.append(Finding("I7", kind.value, detail))
 
     # --- The end ----------------------------------------------------------------------------------
@@ -383,6 +412,7 @@ class Auditor:
         `documents`: whether documents were fed at all.
         """
         self.findings += self._chains.audit()
+        self.findings += self._of_links.audit()
         self._judge_histories()
         self._judge_windows()
         self._judge_strong()

@@ -38,6 +38,15 @@ CUSTOM_CURRENCY_CHARS_MAX = 36  # of its id, and of its code
 CUSTOM_CURRENCY_PRECISION_MAX = 36  # ours: the digits of the largest Int96
 ACCOUNTS_PER_CREATION_MAX = 200
 
+# --- Links --------------------------------------------------------------------------------------
+ACCOUNTS_PER_SYNC_MAX = 100
+TXS_PER_SYNC_MAX = 100
+TXS_PER_DELETION_MAX = 100  # ours
+TX_CONFLICTS_SHOWN_MAX = 5  # of a sync that is refused
+LINKS_SHOWN_MAX = 2_000  # of a list that has no pages: Links, and External Accounts of one Link
+LINKS_CACHED_MAX = 10_000
+EXTERNAL_ACCOUNTS_CACHED_MAX = 50_000
+
 # --- Lists --------------------------------------------------------------------------------------
 PAGE_SIZE_DEFAULT = 20
 PAGE_SIZE_MAX = 200
@@ -199,6 +208,8 @@ assert LINES_PER_ENTRY_MAX + GROUPS_PER_ENTRY_MAX + 1 < TRANSACT_ITEMS_MAX
 assert ENTRIES_PER_ATOMIC_BATCH_MAX <= TRANSACT_ITEMS_MAX
 assert PAGE_SIZE_DEFAULT <= PAGE_SIZE_MAX
 assert SCHEMA_JSON_BYTES_MAX < ITEM_BYTES_MAX
+assert max(ACCOUNTS_PER_SYNC_MAX, TXS_PER_DELETION_MAX) <= TRANSACT_ITEMS_MAX
+assert TXS_PER_SYNC_MAX * 2 <= TRANSACT_ITEMS_MAX * 2  # two transactions carry any sync
 assert QUERY_DEPTH_MAX <= QUERY_NESTING_MAX
 assert DOCUMENT_CHARS_MAX <= DOCUMENTS_CACHED_CHARS_MAX
 assert DOCUMENT_CHARS_MAX < REQUEST_BODY_BYTES_MAX

@@ -136,3 +136,42 @@ class UpdateLedgerEntry:
     tags_to_remove: tuple[Tag, ...]
     groups: tuple[Group, ...]
     lines: tuple[LineUpdate, ...]
+
+
+# --- Links ----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class LinkMatch:
+    """Names a Link: by id, by ik, or by both when they agree."""
+
+    id: str | None = None
+    ik: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalAccountMatch:
+    """Names an account of a known Link: by id, by external id, or by both when they agree."""
+
+    id: str | None
+    external_id: str | None
+    link_id: str | None  # the known Link's, or left out
+
+
+@dataclass(frozen=True, slots=True)
+class SyncedTx:
+    """One Tx as the outside system has it; `currency` None means the account's own."""
+
+    account: ExternalAccountMatch
+    external_id: str
+    amount: int
+    currency: str | None
+    description: str
+    posted_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SyncTxs:
+    """Bring Txs of one Link to what the outside system says."""
+
+    workspace_id: str
+    link: LinkMatch
+    txs: tuple[SyncedTx, ...]

@@ -267,7 +267,7 @@ class Committer(DataLoader[Member, Outcome]):
             known.update(settlement.found)
             misfits |= settlement.misfits
             if settlement.contended:
-                await self._pause(attempt)
+                await self.pause(attempt)
 
     def _pack(
         self,
@@ -292,7 +292,7 @@ class Committer(DataLoader[Member, Outcome]):
             self._waiting[:0] = back
         return [by_member[id(member)] for member in batch.members], batch
 
-    async def _pause(self, attempt: int) -> None:
+    async def pause(self, attempt: int) -> None:
         ceiling = min(STORE_BACKOFF_MS * 2**attempt, STORE_BACKOFF_MS_MAX)
         await asyncio.sleep(self._jitter() * ceiling / 1000)
 

@@ -4,15 +4,17 @@ Documents carry their thing's revision as version, so a change that is projected
 later one, changes nothing.
 """
 
-from indexer.records import Change, ChangeKind
+from indexer.records import Change, ChangeKind, Searched
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.links import Tx
 from shared.search.documents import (
     account_deletions,
     account_documents,
     entry_deletions,
     entry_documents,
     group_documents,
+    tx_documents,
 )
 from shared.search.index import Operation
 
@@ -25,6 +27,8 @@ def project_documents(change: Change) -> list[Operation]:
         return _entry_operations(change)
     if change.kind == "account":
         return _account_operations(change)
+    if change.kind == "tx" and isinstance(change.new, Tx):  # none is ever removed
+        return [*tx_documents(change.new)]
     return []
 
 
@@ -48,9 +52,11 @@ def _account_operations(change: Change) -> list[Operation]:
     return [*account_documents(account)]
 
 
-def thing_operations(thing: LedgerEntry | LedgerAccount) -> list[Operation]:
+def thing_operations(thing: Searched) -> list[Operation]:
     """All operations that bring the indices to `thing` as it stands now: for a load from the
     table.
     """
-    kind: ChangeKind = "entry" if isinstance(thing, LedgerEntry) else "account"
+    kind: ChangeKind = "tx"
+    if not isinstance(thing, Tx):
+        kind = "entry" if isinstance(thing, LedgerEntry) else "account"
     return project_documents(Change(kind, "", 0, None, thing, inserted=True))

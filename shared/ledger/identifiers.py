@@ -1,12 +1,15 @@
 """Ids are derived, not looked up: each is a digest of what makes its thing unique.
 
 An id is 32 lower-case hexadecimal digits (128 bits of BLAKE2b), so it holds no `/`, `#` or `:`. A
-line's id is its entry's, a dash and the line's place in the entry.
+line's id is its entry's, a dash and the line's place in the entry. An External Account's is its
+Link's, a dash and a digest: so its id alone says in whose partition it stands.
 
     ledger         workspace, ik, generation (an ik freed by a deletion makes a new ledger)
     ledger entry   ledger id, ik, position in the ik's reversal chain (from 1)
     ledger account ledger id, path
     group          ledger id, key, value (never shown: a group is named by its key and value)
+    Link           workspace, ik
+    Tx             External Account, external id, place in the sequence of its Txs (from 1)
 """
 
 from hashlib import blake2b
@@ -51,6 +54,27 @@ def parse_line_id(line_id: str) -> tuple[str, int] | None:
     if not dash or not is_id(entry) or not index.isascii() or not index.isdigit() or len(index) > 3:
         return None
     return entry, int(index)
+
+
+def link_id(workspace_id: str, ik: str) -> str:
+    """Id of the Link that was created with `ik`."""
+    return _digest(b"link", workspace_id, ik)
+
+
+def external_account_id(link_id: str, external_id: str) -> str:
+    """Id of the account that a Link's system knows as `external_id`."""
+    return f"{link_id}-{_digest(b'ext-account', link_id, external_id)}"
+
+
+def parse_external_account_id(text: str) -> tuple[str, str] | None:
+    """The Link's id and the digest, or None when `text` is no External Account's id."""
+    link, dash, digest = text.partition("-")
+    return (link, digest) if dash and is_id(link) and is_id(digest) else None
+
+
+def tx_id(external_account_id: str, external_id: str, sequence: int) -> str:
+    """Id of the `sequence`-th Tx (from 1) of an external id in its account."""
+    return _digest(b"tx", external_account_id, external_id, str(sequence))
 
 
 def is_id(text: str) -> bool:

@@ -62,6 +62,10 @@ _ROWS = (
         "custom_currency_conflict",
         "The custom currency {id} exists already, with {difference}: it can't be changed.",
     ),
+    # Links
+    Code("external_account_conflict", "No account was synced: {conflicts}."),
+    Code("tx_conflict", "No Tx was synced: {conflicts}."),
+    Code("tx_reconciled", "The Tx {id} is reconciled; reverse its Ledger Entry first."),
     # Posting
     Code("ledger_required", "{where} must name the Ledger, by id or ik."),
     Code("ledger_without_schema", "The Ledger {ledger} has no Schema, so {detail}."),

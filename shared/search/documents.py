@@ -6,6 +6,7 @@
     account  ledger sort_key id created type path pattern ancestors patterns instances parent
              external_account earliest latest flags
     group    ledger sort_key id key value created
+    tx       link external_account sort_key id external_id posted flags
 
 Everything else of a value travels in the document's `record`, unsearched, so that a page of hits is
 a page of whole values. Dates need no field: a day, in UTC or in the ledger's own time, is a range
@@ -29,6 +30,7 @@ from shared.ledger.chart import pattern_of
 from shared.ledger.clearing import ClearingState
 from shared.ledger.entries import LedgerEntry, LedgerLine, PlacedLine
 from shared.ledger.identifiers import account_id, group_id, line_id
+from shared.ledger.links import Tx, tx_from_record, tx_record
 from shared.ledger.positions import POSTED_MS_MAX, inverted_ms, position_of
 from shared.ledger.records import entry_from_record, entry_record
 from shared.limits import ACCOUNT_FIELDS_CACHED_MAX, LINE_RECORD_BYTES_MAX
@@ -40,6 +42,7 @@ REVERSAL = "reversal"
 REVERSED = "reversed"
 CHILD = "child"  # an account that has a parent
 LINKED = "linked"  # a Linked Ledger Account
+DELETED = "deleted"  # a Tx
 PENDING = "pending"  # a clearing account with a balance left
 CLEARING_FIELDS = ("earliest", "latest")  # beside the flag: what moves with the postings
 
@@ -285,3 +288,27 @@ def group_documents(entry: LedgerEntry) -> list[Document]:
         record = orjson.dumps({"key": key, "value": value, "created": created_ms})
         documents.append(Document(Kind.GROUPS, identity, ledger, version, source, record))
     return documents
+
+
+# --- Txs ------------------------------------------------------------------------------------------
+def tx_documents(tx: Tx) -> list[Document]:
+    """The Tx's one document, deleted or not. Its version is the Tx's revision."""
+    assert tx.revision >= 1
+    account = tx.account_id
+    source: dict[str, Any] = {
+        "link": tx.link_id,
+        "external_account": account,
+        "sort_key": f"{account}#{position_of(tx.posted_ms, tx.id)}",
+        "id": tx.id,
+        "external_id": tx.external_id,
+        "posted": tx.posted_ms,
+    }
+    if tx.is_deleted:
+        source["flags"] = [DELETED]
+    record = orjson.dumps(tx_record(tx))
+    return [Document(Kind.TXS, tx.id, account, tx.revision, source, record)]
+
+
+def tx_from_source(source: Mapping[str, Any]) -> Tx:
+    """The Tx of a hit in the txs index."""
+    return tx_from_record(source["record"])

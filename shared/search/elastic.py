@@ -33,6 +33,7 @@ from shared.limits import (
 from shared.search import indices as names
 from shared.search.clauses import Clause, Term
 from shared.search.index import (
+    OWNER_FIELDS,
     Document,
     IndexInfo,
     ItemResult,
@@ -270,28 +271,28 @@ class ElasticIndex:
 
     # --- Rebuild and verify -----------------------------------------------------------------------
     async def count(
-        self, kind: Kind, ledger_id: str | None = None, clauses: Sequence[Clause] = ()
+        self, kind: Kind, owner_id: str | None = None, clauses: Sequence[Clause] = ()
     ) -> int:
-        query = filters([*([Term("ledger", ledger_id)] if ledger_id else []), *clauses])
+        query = filters([*([Term(OWNER_FIELDS[kind], owner_id)] if owner_id else []), *clauses])
         with self._called("count"):
             answer = await self._client.count(
-                index=self._aliases[kind], query=query, routing=ledger_id
+                index=self._aliases[kind], query=query, routing=owner_id
             )
         return int(answer["count"])
 
     async def scan(
-        self, kind: Kind, ledger_id: str, *, index: str | None = None
+        self, kind: Kind, owner_id: str, *, index: str | None = None
     ) -> AsyncIterator[StoredDocument]:
         after: list[Any] | None = None
         url = URL(
             f"{self.url}/{index or self._aliases[kind]}/_search"
-            f"?routing={quote(ledger_id, safe='')}&{_SEARCH_QUERY}",
+            f"?routing={quote(owner_id, safe='')}&{_SEARCH_QUERY}",
             encoded=True,
         )
         while after is None or after:
             body = {
                 "size": SCAN_PAGE_DOCUMENTS,
-                "query": filters([Term("ledger", ledger_id)]),
+                "query": filters([Term(OWNER_FIELDS[kind], owner_id)]),
                 "sort": [{names.SORT_FIELDS[kind]: "asc"}],
                 "track_total_hits": False,
                 "version": True,

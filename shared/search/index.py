@@ -28,6 +28,13 @@ class Kind(StrEnum):
     TXS = "txs"
 
 
+LEDGER_KINDS = (Kind.ENTRIES, Kind.LINES, Kind.ACCOUNTS, Kind.GROUPS)
+OWNER_FIELDS: dict[Kind, str] = {  # keyword that holds what a kind's documents are routed by
+    **dict.fromkeys(LEDGER_KINDS, "ledger"),
+    Kind.TXS: "external_account",
+}
+
+
 # --- Operations: what goes into an index ----------------------------------------------------------
 class Document(NamedTuple):
     """What stands in an index under `id`: what is searched in `source`, the whole in `record`.
@@ -38,7 +45,7 @@ class Document(NamedTuple):
 
     kind: Kind
     id: str
-    routing: str  # the ledger's id: a ledger's documents share a shard
+    routing: str  # id of the owner, a ledger or External Account: its documents share a shard
     version: int
     source: dict[str, Any]
     record: bytes
@@ -91,6 +98,7 @@ LINES_OF_ACCOUNT = Order(Kind.LINES, "by_account", "account", "posted")  # the i
 LINES_OF_LEDGER = Order(Kind.LINES, "by_ledger", "ledger", "posted")
 ACCOUNTS_NEWEST = Order(Kind.ACCOUNTS, "sort_key", "ledger", "created")
 GROUPS_BY_KEY = Order(Kind.GROUPS, "sort_key", "ledger", None)
+TXS_NEWEST = Order(Kind.TXS, "sort_key", "external_account", "posted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ class SearchRequest:
     """
 
     order: Order
-    scope: tuple[str, ...]  # (ledger id,) or (ledger id, account id)
+    scope: tuple[str, ...]  # (owner's id,), for an account's lines (ledger id, account id)
     clauses: tuple[Clause, ...]
     size: int
     after: str | None = None
@@ -190,15 +198,17 @@ class Index(Protocol):
         ...
 
     async def count(
-        self, kind: Kind, ledger_id: str | None = None, clauses: Sequence[Clause] = ()
+        self, kind: Kind, owner_id: str | None = None, clauses: Sequence[Clause] = ()
     ) -> int:
-        """Documents that match, of one ledger or of all."""
+        """Documents that match, of one ledger (of Txs: External Account) or of all."""
         ...
 
     def scan(
-        self, kind: Kind, ledger_id: str, *, index: str | None = None
+        self, kind: Kind, owner_id: str, *, index: str | None = None
     ) -> AsyncIterator[StoredDocument]:
-        """Every document of a ledger, in the kind's first order, page by page."""
+        """Every document of a ledger (of Txs: of an External Account), in the kind's first order,
+        page by page.
+        """
         ...
 
     async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:

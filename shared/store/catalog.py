@@ -4,6 +4,8 @@
     Schema version   immutable: compiled once, kept while there is room
     known accounts   an account that was seen to exist goes on existing: kept while there is room
     currencies       a custom currency never changes: kept while there is room
+    Links, accounts  of Links nothing changes, of External Accounts only names: kept while there is
+    of Links         room
 
 Nothing here is true by itself: every process may forget it at any moment. Reads of one thing that
 are asked at the same time are one read.
@@ -18,13 +20,16 @@ from shared.ledger.accounts import LedgerAccount
 from shared.ledger.chart import pattern_of
 from shared.ledger.currencies import CustomCurrency
 from shared.ledger.ledgers import Ledger
+from shared.ledger.links import ExternalAccount, Link
 from shared.ledger.schema_parsing import parse_schema
 from shared.ledger.schemas import Schema
 from shared.limits import (
     ACCOUNTS_CACHED_MAX,
     CUSTOM_CURRENCIES_CACHED_MAX,
+    EXTERNAL_ACCOUNTS_CACHED_MAX,
     LEDGER_HEAD_AGE_MS_MAX,
     LEDGERS_CACHED_MAX,
+    LINKS_CACHED_MAX,
     SCHEMAS_CACHED_MAX,
 )
 from shared.store import keys
@@ -45,6 +50,8 @@ class Catalog:
         self._schemas: dict[tuple[str, str, int, int], Schema] = {}
         self._accounts: dict[str, LedgerAccount] = {}
         self._currencies: dict[tuple[str, str], CustomCurrency] = {}  # (workspace, key)
+        self._links: dict[tuple[str, str], Link] = {}  # (workspace, id)
+        self._external: dict[str, ExternalAccount] = {}
         self._reading: dict[Hashable, asyncio.Future[Any]] = {}
 
     # --- Ledgers ----------------------------------------------------------------------------------
@@ -223,6 +230,27 @@ class Catalog:
         if len(self._currencies) >= CUSTOM_CURRENCIES_CACHED_MAX:
             self._currencies.pop(next(iter(self._currencies)))
         self._currencies[(currency.workspace_id, currency.key)] = currency
+
+    # --- Links ------------------------------------------------------------------------------------
+    def known_link(self, workspace_id: str, link_id: str) -> Link | None:
+        """The workspace's Link, if this process has seen it."""
+        return self._links.get((workspace_id, link_id))
+
+    def learn_link(self, link: Link) -> None:
+        """Remembers the Link."""
+        if len(self._links) >= LINKS_CACHED_MAX:
+            self._links.pop(next(iter(self._links)))
+        self._links[(link.workspace_id, link.id)] = link
+
+    def known_external_account(self, account_id: str) -> ExternalAccount | None:
+        """An External Account that this process has seen (its name may have changed since)."""
+        return self._external.get(account_id)
+
+    def learn_external_account(self, account: ExternalAccount) -> None:
+        """Remembers that the External Account exists."""
+        if len(self._external) >= EXTERNAL_ACCOUNTS_CACHED_MAX:
+            self._external.pop(next(iter(self._external)))
+        self._external[account.id] = account
 
     # --- One read for all who ask at once ---------------------------------------------------------
     async def _once(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:

@@ -7,7 +7,10 @@ JSON body.
     r  revision
     a  attempt: token of the batch that posted an entry
     m  marks: tokens of the batches that wrote an entry's later revisions, oldest first
-    h  head: the newest position of an ik's reversal chain (on position 1)
+    h  head: the newest position of an ik's reversal chain (on position 1), the newest place of a
+       Tx's sequence (on place 1)
+    d  when a Tx was deleted
+    n  how many standing entries account for a Tx; one that is reconciled can't be deleted
     v  a balance, or what a mark was made for; c, C beside a total balance the part of it below the
        account (C counts in 10^30s)
     e  earliest moment of a posted window; l is its latest
@@ -32,6 +35,7 @@ from shared.ledger.ledgers import (
     SchemaVersion,
     Workspace,
 )
+from shared.ledger.links import ExternalAccount, Link, Tx, tx_from_record, tx_record
 from shared.ledger.records import entry_from_record, entry_record
 from shared.limits import ITEM_BYTES_MAX
 from shared.store import keys
@@ -347,6 +351,94 @@ def custom_currency_item(currency: CustomCurrency) -> Item:
 def custom_currency_from_item(item: Item) -> CustomCurrency:
     body = _body(item)
     return CustomCurrency(body["w"], body["i"], body["k"], body["n"], body["p"], body["d"])
+
+
+# --- Links, External Accounts, Txs ----------------------------------------------------------------
+def link_item(link: Link) -> Item:
+    body = {
+        "i": link.id,
+        "w": link.workspace_id,
+        "t": link.type,
+        "k": link.ik,
+        "n": link.name,
+        "d": link.created_ms,
+    }
+    return _item(keys.link(link.workspace_id, link.id), body)
+
+
+def link_from_item(item: Item) -> Link:
+    body = _body(item)
+    return Link(body["i"], body["w"], body["t"], body["k"], body["n"], body["d"])
+
+
+def external_account_item(account: ExternalAccount) -> Item:
+    body = {
+        "i": account.id,
+        "w": account.workspace_id,
+        "l": account.link_id,
+        "x": account.external_id,
+        "n": account.name,
+        "m": account.currency_mode,
+        "c": account.currency,
+        "d": account.created_ms,
+    }
+    return _item(keys.external_account(account.id), body, r=account.revision)
+
+
+def external_account_from_item(item: Item) -> ExternalAccount:
+    body = _body(item)
+    revision = item["r"]
+    assert isinstance(revision, int)
+    return ExternalAccount(
+        id=body["i"],
+        workspace_id=body["w"],
+        link_id=body["l"],
+        external_id=body["x"],
+        name=body["n"],
+        currency_mode=body["m"],
+        currency=body["c"],
+        created_ms=body["d"],
+        revision=revision,
+    )
+
+
+def tx_attributes(tx: Tx) -> Item:
+    """What a write sets: of what stands beside it (`h`, `n`) it says nothing."""
+    attributes: Item = {"b": orjson.dumps(tx_record(tx)).decode(), "r": tx.revision}
+    if tx.deleted_at_ms is not None:
+        attributes["d"] = tx.deleted_at_ms
+    return attributes
+
+
+def new_tx_item(tx: Tx) -> Item:
+    """The whole item of a Tx that is new."""
+    assert tx.revision == 1
+    key = keys.tx(tx.id)
+    item: Item = {"pk": key.pk, "sk": key.sk, **tx_attributes(tx)}
+    if tx.sequence == 1:
+        item["h"] = 1
+    return item
+
+
+def tx_from_item(item: Item) -> Tx:
+    """The Tx of an item of kind `T`."""
+    tx = tx_from_record(_body(item))
+    assert item["pk"] == f"T#{tx.id}"
+    assert item["r"] == tx.revision
+    assert item.get("d") == tx.deleted_at_ms
+    return tx
+
+
+def newest_sequence(item: Item) -> int:
+    """The newest place of the sequence; only the item at place 1 carries it."""
+    return chain_head(item)
+
+
+def reconciled_count(item: Item) -> int:
+    """How many standing entries account for the Tx."""
+    count = item.get("n", 0)
+    assert isinstance(count, int)
+    return count
 
 
 # --- Workspaces, strong balances, list references -------------------------------------------------

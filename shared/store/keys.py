@@ -18,6 +18,10 @@ Table `ledger` (streamed):
     AI#<ledger>#<ik>     .             the account that an ik created       create, without a Schema
     U#<workspace>#<id>   .             a custom currency                    by id
     UD#<workspace>       <time>#<id>   custom currencies, newest first      list
+    LK#<workspace>       <link id>     a Link                               by id, by ik, list
+    X#<link id>          <digest>      an External Account; its id is both  by id, external id; list
+    T#<tx id>            .             a Tx; the first of a sequence also   by id, by external id
+                                       has its newest place
     W#<workspace>        .             a workspace                          by id
     C#<client id>        .             an API client                        by id
     CD#<workspace>       <client id>   a workspace's API clients, by id     list
@@ -145,6 +149,30 @@ def custom_currency_directory(workspace_id: str) -> str:
 def custom_currency_listed(workspace_id: str, created_ms: int, custom_id: str) -> Key:
     sort = f"{inverted_ms(created_ms)}#{custom_id}"
     return Key(LEDGER, custom_currency_directory(workspace_id), sort)
+
+
+def links(workspace_id: str) -> str:
+    """Partition of a workspace's Links."""
+    return f"LK#{workspace_id}"
+
+
+def link(workspace_id: str, link_id: str) -> Key:
+    return Key(LEDGER, links(workspace_id), link_id)
+
+
+def external_accounts(link_id: str) -> str:
+    """Partition of a Link's External Accounts."""
+    return f"X#{link_id}"
+
+
+def external_account(account_id: str) -> Key:
+    """`account_id` is the id of an External Account."""
+    link_id, _, digest = account_id.partition("-")
+    return Key(LEDGER, external_accounts(link_id), digest)
+
+
+def tx(tx_id: str) -> Key:
+    return Key(LEDGER, f"T#{tx_id}", ONLY)
 
 
 def workspace(workspace_id: str) -> Key:

@@ -21,9 +21,14 @@ from shared.ledger.identifiers import entry_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schema_parsing import parse_schema
 from shared.ledger.schemas import Schema
-from shared.search.index import Index, Kind, StoredDocument
+from shared.search.index import LEDGER_KINDS, Index, Kind, StoredDocument
 from shared.store import keys
-from shared.store.items import entry_from_item, ledger_from_item, schema_version_from_item
+from shared.store.items import (
+    entry_from_item,
+    external_account_from_item,
+    ledger_from_item,
+    schema_version_from_item,
+)
 from shared.store.table import Item, TableName
 from shared.testing.memory import MemoryTable
 
@@ -31,7 +36,7 @@ from shared.testing.memory import MemoryTable
 @dataclass(slots=True)
 class Collected:
     """Everything that stands, at one moment. `documents` are those of the live indices, by
-    ledger.
+    ledger (those of Txs by External Account).
     """
 
     ledger_items: list[Item]
@@ -52,9 +57,14 @@ async def collect(table: MemoryTable, index: Index | None = None) -> Collected:
     await index.refresh()
     collected.documents = {}
     for ledger_id in _ledgers(collected.ledger_items):
-        for kind in Kind:
+        for kind in LEDGER_KINDS:
             found = [stored async for stored in index.scan(kind, ledger_id)]
             collected.documents[(ledger_id, kind)] = found
+    for item in collected.ledger_items:
+        if str(item["pk"])[:2] == "X#":
+            account_id = external_account_from_item(item).id
+            txs = [stored async for stored in index.scan(Kind.TXS, account_id)]
+            collected.documents[(account_id, Kind.TXS)] = txs
     for kind in Kind:
         collected.counts[kind] = await index.count(kind)
     return collected

@@ -145,18 +145,18 @@ class MemoryIndex:
         ]
 
     async def count(
-        self, kind: Kind, ledger_id: str | None = None, clauses: Sequence[Clause] = ()
+        self, kind: Kind, owner_id: str | None = None, clauses: Sequence[Clause] = ()
     ) -> int:
-        return len(self._sources(kind, ledger_id, clauses))
+        return len(self._sources(kind, owner_id, clauses))
 
     async def scan(
-        self, kind: Kind, ledger_id: str, *, index: str | None = None
+        self, kind: Kind, owner_id: str, *, index: str | None = None
     ) -> AsyncIterator[StoredDocument]:
         store = self._store(index or self._live[kind])
         found = [
             StoredDocument(document_id, standing.version, standing.source)
             for document_id, standing in store.visible.items()
-            if standing.source is not None and standing.routing == ledger_id
+            if standing.source is not None and standing.routing == owner_id
         ]
         found.sort(key=lambda document: document.source[names.SORT_FIELDS[kind]].encode())
         for document in found:

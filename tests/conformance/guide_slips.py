@@ -70,4 +70,14 @@ SLIPS: tuple[tuple[str, str, str], ...] = (
     ),
     ("K.a, K.b", "chartOfAccounts is abbreviated as a list; it is an object.", "Run as an object."),
     ("L.b, L.e", "Accounts at the root have no type, which a root needs.", "Run with a type."),
+    (
+        "I.h",
+        "The variables of ListExternalAccountTxs give times for after and before, not cursors.",
+        "Refused as printed; run without them.",
+    ),
+    (
+        "I.i",
+        "The variables of GetTx say external; the document says externalId.",
+        "Refused as printed; run with externalId.",
+    ),
 )

@@ -209,8 +209,8 @@ ROLE_CASES = [
         operation="m",
     ),
     graphql_case(
-        "not built: a link",
-        'mutation { createCustomLink(ik: "a", name: "a") { __typename } }',
+        "not built: a payment's retry",
+        'mutation { retryPayment(attemptIk: "a", payment: {}) { __typename } }',
         code="not_implemented",
     ),
     graphql_case(

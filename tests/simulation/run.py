@@ -14,6 +14,7 @@ from tests.simulation.audit import (
     audit_fates,
 )
 from tests.simulation.books import Bookkeeper, audit_books
+from tests.simulation.links import Syncers, audit_syncs
 from tests.simulation.plain import audit_creations
 from tests.simulation.world import CLIENTS, World
 
@@ -23,24 +24,26 @@ async def simulate(seed: int) -> Counter[str]:
     often."""
     world = World(seed)
     await world.open()
+    syncers = Syncers(world)
     try:
-        await _live(world)
+        await _live(world, syncers)
     finally:
         await world.stop()
     wrong = [*world.wrong, *audit_fates(world), *audit_changes(world), *audit_conditions(world)]
-    wrong += [*audit_books(world), *audit_creations(world.creations, world.accounts())]
+    wrong += [*audit_syncs(syncers), *audit_books(world)]
+    wrong += [*audit_creations(world.creations, world.accounts())]
     wrong += [str(finding) for finding in await audit_everything(world)]
     assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])
     return reached(world)
 
 
-async def _live(world: World) -> None:
+async def _live(world: World, syncers: Syncers) -> None:
     """Clients ask while processes die; then all is calm until everything is known and indexed."""
     chaos = asyncio.ensure_future(world.chaos())
     bookkeeper = Bookkeeper(world)
     clients = [world.client(number) for number in range(CLIENTS)]
     try:
-        await asyncio.gather(*clients, bookkeeper.run())
+        await asyncio.gather(*clients, bookkeeper.run(), syncers.run())
     finally:
         world.calm()
         await chaos
@@ -48,6 +51,7 @@ async def _live(world: World) -> None:
     await world.table.settle()
     await world.resolve()
     await bookkeeper.settle()
+    await syncers.settle()
 
     async def is_done() -> bool:
         return not await audit_everything(world)
@@ -72,6 +76,8 @@ def reached(world: World) -> Counter[str]:
     for post in world.posts:
         found[f"fate: {post.fate}"] += 1
     for change in world.changes:
+        joined = change.kind == "update" and change.groups and change.fate == "acknowledged"
+        found["a group joined"] += bool(joined)
         found[f"{change.kind}: {change.fate}"] += 1
     longest = max((entry.position for entry in world.entries().values()), default=0)
     found["chain of 5"] += longest >= 5

@@ -338,6 +338,54 @@ operation("createCustomCurrency", async () => {
   assert.deepEqual(shown(addLedgerEntry.lines), [["assets/fx", "5"], ["liabilities/fx", "5"]]);
 });
 
+let linkId = "";
+operation("createCustomLink", async () => {
+  const told = { name: "Bank", ik: `node-bank-${ending}` };
+  const { createCustomLink } = await client.createCustomLink(told);
+  linkId = createCustomLink.link.id;
+  assert.deepEqual([createCustomLink.link.name, createCustomLink.isIkReplay], ["Bank", false]);
+  const again = (await client.createCustomLink({ ...told, name: "Other" })).createCustomLink;
+  assert.deepEqual([again.link, again.isIkReplay], [createCustomLink.link, true]);
+});
+
+operation("syncCustomAccounts", async () => {
+  const accounts = [{ externalId: "one", name: "One" }, { externalId: "two", name: "Two" }];
+  const { syncCustomAccounts } = await client.syncCustomAccounts({ linkId, accounts });
+  assert.deepEqual(
+    syncCustomAccounts.accounts.map((a) => [a.externalId, a.name, a.currency.code]),
+    [["one", "One", "USD"], ["two", "Two", "USD"]],
+  );
+});
+
+operation("syncCustomTxs", async () => {
+  const posted = "1968-01-01T16:45:00.000Z";
+  const tx = (externalId, amount, account) => ({
+    account: { externalId: account }, externalId, amount, posted, description: externalId,
+  });
+  const txs = [tx("a", "-100", "one"), tx("a", "100", "two")];
+  const { syncCustomTxs } = await client.syncCustomTxs({ linkId, txs });
+  assert.deepEqual(
+    syncCustomTxs.txs.map((t) => [t.externalAccountId, t.amount, t.posted, t.linkId]),
+    [["one", "-100", posted, linkId], ["two", "100", posted, linkId]],
+  );
+  const again = (await client.syncCustomTxs({ linkId, txs })).syncCustomTxs;
+  assert.deepEqual(again.txs, syncCustomTxs.txs);
+  await refused(() => client.syncCustomTxs({ linkId, txs: [tx("a", "1", "one")] }), "tx_conflict");
+});
+
+operation("deleteCustomTxs", async () => {
+  const posted = "1968-01-02T00:00:00.000Z";
+  const tx = { account: { externalId: "one" }, externalId: "gone", amount: "7", posted, description: "Gone" };
+  const [first] = (await client.syncCustomTxs({ linkId, txs: [tx] })).syncCustomTxs.txs;
+  const { deleteCustomTxs } = await client.deleteCustomTxs({ txs: [first.id] });
+  const [deleted] = deleteCustomTxs.txs.map((each) => each.tx);
+  assert.deepEqual([deleted.id, deleted.externalId, deleted.amount], [first.id, "gone", "7"]);
+  assert.ok(deleted.deletedAt);
+  const [again] = (await client.syncCustomTxs({ linkId, txs: [{ ...tx, amount: "8" }] })).syncCustomTxs.txs;
+  assert.notEqual(again.id, first.id);
+  await refused(() => client.deleteCustomTxs({ txs: ["none"] }), "tx_not_found");
+});
+
 operation("deleteLedger", async () => {
   const ik = `node-gone-${ending}`;
   await client.createLedger({ ik, ledger: { name: "Gone" }, schemaKey: key });

@@ -1,0 +1,112 @@
+"""Links, External Accounts and Txs. A source is a Link, an ExternalAccount or a Tx."""
+
+from typing import Any
+
+from read_service import links, lists
+from read_service.context import RequestContext
+from read_service.links import Match
+from read_service.types.fields import Fields, Info
+from shared.errors import RejectionError
+from shared.ledger.links import ExternalAccount, Link, Tx
+from shared.ledger.periods import day_of, format_datetime
+from shared.ledger.rejections import reject
+
+
+async def resolve_link(_: object, info: Info, link: Match) -> Link:
+    """Query.link."""
+    return await links.find_link(info.context, link)
+
+
+async def resolve_links(_: object, info: Info) -> lists.Page:
+    """Query.links."""
+    return await links.all_links(info.context)
+
+
+# The argument's name is the API's.
+async def resolve_external_account(
+    _: object,
+    info: Info,
+    externalAccount: Match,  # noqa: N803
+) -> ExternalAccount | None:
+    """Query.externalAccount."""
+    return await links.find_external_account(info.context, externalAccount)
+
+
+async def resolve_tx(_: object, info: Info, tx: Match) -> Tx | None:
+    """Query.tx."""
+    return await links.find_tx(info.context, tx)
+
+
+def link_type_name(link: Link, _info: object, _type: object) -> str:
+    """Which of the interface's types a Link is."""
+    return link.type
+
+
+# --- Links ----------------------------------------------------------------------------------------
+def _dashboard_url(link: Link, info: Info) -> str:
+    url: str = info.context.dashboard_url("links", link.id)
+    return url
+
+
+async def _external_accounts(link: Link, info: Info) -> lists.Page:
+    return await links.link_accounts(info.context, link)
+
+
+# --- External Accounts and Txs --------------------------------------------------------------------
+async def _link(source: ExternalAccount | Tx, info: Info) -> Link:
+    return await links.link_of(info.context, source.link_id)
+
+
+async def _txs(account: ExternalAccount, info: Info, **arguments: Any) -> lists.Page:
+    return await links.account_txs(info.context, account, arguments)
+
+
+def _ledger_accounts(_account: ExternalAccount, _: Info, **_arguments: Any) -> None:
+    raise RejectionError(reject("not_implemented", what="ExternalAccount.ledgerAccounts"))
+
+
+async def _external_account(tx: Tx, info: Info) -> ExternalAccount:
+    context: RequestContext = info.context
+    account = await links.external_account(context, tx.account_id)
+    assert account is not None, "an External Account goes on existing"
+    return account
+
+
+# No entry can account for a Tx before reconcileTx is built.
+def _none(_tx: Tx, _: Info) -> list[str]:
+    return []
+
+
+def _empty(_tx: Tx, _: Info) -> lists.Page:
+    return lists.whole(())
+
+
+FIELDS: Fields = {
+    "Query": {
+        "externalAccount": resolve_external_account,
+        "link": resolve_link,
+        "links": resolve_links,
+        "tx": resolve_tx,
+    },
+    "CustomLink": {
+        "created": lambda link, _: format_datetime(link.created_ms),
+        "dashboardUrl": _dashboard_url,
+        "externalAccounts": _external_accounts,
+    },
+    "ExternalAccount": {
+        "ledgerAccounts": _ledger_accounts,
+        "link": _link,
+        "txs": _txs,
+    },
+    "Tx": {
+        "date": lambda tx, _: day_of(tx.posted_ms),
+        "deletedAt": lambda tx, _: tx.deleted_at_ms,
+        "externalAccount": _external_account,
+        "externalAccountId": lambda tx, _: tx.account_external_id,
+        "ledgerEntries": _empty,
+        "ledgerEntryIds": _none,
+        "ledgerLineIds": _none,
+        "ledgerLines": _empty,
+        "link": _link,
+    },
+}
