@@ -18,6 +18,7 @@ from shared.ledger.identifiers import account_id
 from shared.observe import Metrics
 from shared.search.index import Deletion, Document, Kind
 from shared.store import keys
+from shared.store.streams import StreamBatch
 from shared.store.table import Delete, TableName, Update
 from shared.testing.invariants import audit, collect
 from tests.builders import account, entry, ledger, stand
@@ -127,6 +128,45 @@ def test_a_recount_under_load_counts_each_entry_once(seed):
         await process.stop()
 
     simulated(main, seed=seed, shards_count=1 + seed % 3)
+
+
+class Mute:
+    """A stream whose reads come back empty for a while, though it has records."""
+
+    def __init__(self, stream, mute_reads: range) -> None:
+        self._stream = stream
+        self._mute_reads = mute_reads
+        self._reads = 0
+
+    async def read(self, iterator, *, limit):
+        self._reads += 1
+        if self._reads in self._mute_reads:
+            return StreamBatch([], iterator)
+        return await self._stream.read(iterator, limit=limit)
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+def test_a_recount_waits_for_the_stream_to_tell_what_is_applied():
+    """Entries that are posted behind its scan, and of which the first reads tell nothing."""
+
+    async def main(world: World):
+        process = world.start()
+        await stand(world.table, *some_entries(world.ledger, 30))
+        await world.drain()
+        load = asyncio.create_task(posting(world, 4, first=1_000))
+        mute = Mute(world.stream, range(4, 40))
+        engines = replace(slowly(world), stream=mute)
+        done = await recount(world, engines)
+        assert mute._reads > 40
+        assert done.repaired == []
+        await load
+        await world.drain()
+        assert await world.judge() == []
+        await process.stop()
+
+    simulated(main)
 
 
 def test_a_recount_leaves_what_the_indexer_has_yet_to_apply():
