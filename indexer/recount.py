@@ -94,6 +94,7 @@ async def recount_balances(
     await count.scan(inserted_ids(catch_up))
     await asyncio.sleep(parts.settle_ms / 1_000)
     async with fence(parts.stream, parts.book) as leases:
+        await catch_up.read_to_tip()  # a shard that has begun meanwhile is known from now on
         await _finish_reads(parts, leases, catch_up)
         await _read_through(catch_up, leases)
         places = _places(leases, catch_up)
@@ -142,6 +143,8 @@ def _places(leases: Mapping[str, Lease], catch_up: CatchUp) -> dict[str, Checkpo
             places[shard_id] = Checkpoint(caught.position)
         elif shard_id in catch_up.gone:
             places[shard_id] = Checkpoint(finished=True)
+        elif lease.checkpoint.in_progress:
+            raise StoreUnavailable(f"what {shard_id} is applying could not be finished")
         else:
             places[shard_id] = lease.checkpoint
     return places

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from indexer import reindex
+from indexer import reindex, rollups
 from indexer.fence import fence
 from indexer.leases import LeaseBook
 from indexer.meters import IndexerFamilies
 from indexer.projectors import Engines, recount_parts, search_parts
+from indexer.quarantine import BALANCES
 from indexer.recount import recount_balances
 from indexer.reindex import rebuild_search, reload_ledger
 from indexer.verify import is_caught_up, verify
@@ -40,6 +41,20 @@ class SlowScan:
         return await self._table.scan(
             name, after=after, segment=segment, segments=segments, limit=min(limit, 10)
         )
+
+    def __getattr__(self, name):
+        return getattr(self._table, name)
+
+
+class SlowWrites:
+    """A table whose batches take their time."""
+
+    def __init__(self, table) -> None:
+        self._table = table
+
+    async def transact(self, writes, token):
+        await asyncio.sleep(0.005)
+        return await self._table.transact(writes, token)
 
     def __getattr__(self, name):
         return getattr(self._table, name)
@@ -167,6 +182,39 @@ def test_a_recount_waits_for_the_stream_to_tell_what_is_applied():
         await process.stop()
 
     simulated(main)
+
+
+def test_a_recount_finishes_the_read_of_a_shard_that_began_behind_its_first_look(monkeypatch):
+    """The shard splits during the scan, and its child's follower dies between two batches."""
+    monkeypatch.setattr(rollups, "ROLLUP_ITEMS_MAX", 2)
+
+    async def main(world: World):
+        process = world.start()
+        await stand(world.table, *some_entries(world.ledger, 30))
+        await world.drain()
+        book = LeaseBook(world.table, BALANCES, "judge", world.clock)
+
+        async def split_and_die() -> None:
+            await asyncio.sleep(0.05)
+            children = world.stream.split((await world.stream.shards())[-1].id)
+            await stand(world.table, *some_entries(world.ledger, 30, first=100))
+            for _ in range(10_000):
+                leases = await book.listed()
+                if any(at in leases and leases[at].checkpoint.in_progress for at in children):
+                    return await process.kill()
+                await asyncio.sleep(0.001)
+            raise AssertionError("no read of a child was ever in progress")
+
+        dying = asyncio.create_task(split_and_die())
+        done = await recount(world, slowly(world))
+        await dying
+        assert done.entries_count > 30
+        heir = world.start("heir")
+        await world.drain()
+        assert await world.judge() == []
+        await heir.stop()
+
+    simulated(main, table=SlowWrites)
 
 
 def test_a_recount_leaves_what_the_indexer_has_yet_to_apply():
