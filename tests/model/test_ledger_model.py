@@ -225,7 +225,8 @@ class WholeLedger(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "world"):
             try:
-                self.compare("2024-02", "2024")
+                self.compare_all("2024-02", "2024", self.paths_posted_to())
+                assert self.world.findings() == []
             finally:
                 self.world.close()
 
@@ -326,18 +327,22 @@ class WholeLedger(RuleBasedStateMachine):
         during=st.sampled_from(
             ["1600", "1969-Q4", "2024-02-29", "2024-02-29T12", "2024", "2023-12"]
         ),
+        first=st.integers(0, 2),
     )
-    def compare(self, at: str, during: str) -> None:
+    def compare(self, at: str, during: str, first: int) -> None:
+        """What can be read of every third account, lists and groups is what the oracle adds up."""
+        self.compare_all(at, during, self.paths_posted_to()[first::3])
+
+    def compare_all(self, at: str, during: str, paths: list[str]) -> None:
         """Everything that can be read is what the oracle adds up."""
         self.world.follow()
-        for path in self.paths():
+        for path in paths:
             self.compare_balances(path)
             self.compare_moment(path, at, during)
             self.compare_lines(path)
         self.compare_entries()
         self.compare_groups()
         self.compare_stats()
-        assert self.world.findings() == []
 
     # --- Asking -----------------------------------------------------------------------------------
     def built(self, asked: Any) -> tuple[dict[str, Any], Entry]:
@@ -364,7 +369,7 @@ class WholeLedger(RuleBasedStateMachine):
     def learn(self, entry: dict[str, Any]) -> None:
         self.ids[(entry["ik"], entry["reversalPosition"])] = entry["id"]
 
-    def paths(self) -> list[str]:
+    def paths_posted_to(self) -> list[str]:
         """Every account that was ever posted to, and those above."""
         found = set()
         for entry in self.oracle.entries():
