@@ -26,102 +26,11 @@ CUSTOMER = "liabilities/customer-deposits/customer:123"
 OTHER = "liabilities/customer-deposits/customer:456"
 YEAR_END = datetime(1970, 1, 1, tzinfo=UTC)
 
-BALANCE_SHEET = """
-query GetBalanceSheet(
-  $ledgerIk: SafeString!
-  $balanceAtEndOf: LastMoment!
-  $accountsFilter: LedgerAccountsFilterSet!
-) {
-  ledger(ledger: { ik: $ledgerIk }) {
-    ledgerAccounts(filter: $accountsFilter) {
-      nodes {
-        id
-        name
-        type
-        balance(at: $balanceAtEndOf)
-      }
-    }
-  }
-}
-"""
-INCOME_STATEMENT = """
-query GetIncomeStatement(
-  $ledgerIk: SafeString!
-  $balanceChangeDuring: Period!
-  $accountsFilter: LedgerAccountsFilterSet!
-) {
-  ledger(ledger: { ik: $ledgerIk }) {
-    ledgerAccounts(filter: $accountsFilter) {
-      nodes {
-        path
-        name
-        type
-        balanceChange(period: $balanceChangeDuring)
-      }
-    }
-  }
-}
-"""
-ACCOUNT_STATEMENT = """
-query GetAccountStatement(
-  $accountMatch: LedgerAccountMatchInput!
-  $startingBalanceAtEndOf: LastMoment!
-  $endingBalanceAtEndOf: LastMoment!
-  $linesFilter: LedgerLinesFilterSet!
-) {
-  ledgerAccount(ledgerAccount: $accountMatch) {
-    path
-    name
-    type
-    startingBalance: balance(at: $startingBalanceAtEndOf)
-    endingBalance: balance(at: $endingBalanceAtEndOf)
-    lines(filter: $linesFilter) {
-      nodes {
-        id
-        key
-        posted
-        description
-        amount
-        ledgerEntryId
-      }
-    }
-  }
-}
-"""
-JOURNAL = """
-query GetJournalExport(
-  $ledgerIk: SafeString!
-  $entriesFilter: LedgerEntriesFilterSet!
-  $entriesCursor: String
-) {
-  ledger(ledger: { ik: $ledgerIk }) {
-    ledgerEntries(filter: $entriesFilter, after: $entriesCursor) {
-      nodes {
-        id
-        type
-        posted
-        description
-        lines {
-          nodes {
-            id
-            description
-            account {
-              name
-              path
-              type
-            }
-            amount
-          }
-        }
-      }
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-    }
-  }
-}
-"""
+DOCUMENTS = Path(__file__).parent / "guide" / "j"
+BALANCE_SHEET = (DOCUMENTS / "a_get_balance_sheet.graphql").read_text(encoding="utf-8")
+INCOME_STATEMENT = (DOCUMENTS / "b_get_income_statement.graphql").read_text(encoding="utf-8")
+ACCOUNT_STATEMENT = (DOCUMENTS / "c_get_account_statement.graphql").read_text(encoding="utf-8")
+JOURNAL = (DOCUMENTS / "d_get_journal_export.graphql").read_text(encoding="utf-8")
 
 Posted = tuple[datetime, str, str, list[tuple[str, int]]]  # when, type, description, lines
 
