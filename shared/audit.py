@@ -131,7 +131,7 @@ class Auditor:
         self._counts: set[CountKey] = set()
         self._strong: dict[tuple[str, str, str], int] = {}  # account, currency, scope
         self._consistency: dict[str, ConsistencyConfig] = {}  # by account id
-        self._gone: set[str] = set()  # deleted ledgers, their accounts and groups
+        self._gone: set[str] = set()  # deleted ledgers, their entries, accounts and groups
         self._heads: dict[tuple[str, str], SchemaHead] = {}
         self._queued: set[tuple[str, str]] = set()  # Schemas whose ledgers are to be moved
 
@@ -173,7 +173,7 @@ class Auditor:
         for claim in due_claims(entry) if self._only is None else ():
             self._add(self._due, (entry.workspace_id, CLAIMS), *claim)
         if ledger.state == "deleted":
-            self._gone.add(ledger.id)
+            self._gone.update((ledger.id, entry.id))
             for path in {line.account_path for line in entry.lines}:
                 for each in (path, *ancestor_paths(path)):
                     self._gone.add(account_id(entry.ledger_id, each))
@@ -416,7 +416,7 @@ class Auditor:
         `documents`: whether documents were fed at all.
         """
         self.findings += self._chains.audit()
-        self.findings += self._of_links.audit()
+        self.findings += self._of_links.audit(self._gone)
         self._judge_histories()
         self._judge_windows()
         self._judge_strong()

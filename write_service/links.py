@@ -25,6 +25,7 @@ from shared.ledger.strings import safe_string_problem
 from shared.limits import IK_CHARS_MAX, STORE_ATTEMPTS_MAX, TRANSACT_ITEMS_MAX
 from shared.store import keys
 from shared.store.items import (
+    entry_from_item,
     external_account_from_item,
     external_account_item,
     link_from_item,
@@ -325,7 +326,8 @@ async def delete_txs(
     keep winning.
 
     One that is deleted already stays as it is. One that an entry accounts for is refused, and the
-    guard on `n` refuses it also when it is being reconciled right now.
+    guard on `n` refuses it also when it is being reconciled right now. Entries of deleted ledgers
+    don't count: they can't be reversed any more.
     """
     wanted = list(dict.fromkeys(ids))
     for each in wanted:
@@ -340,14 +342,27 @@ async def delete_txs(
             tx = None if item is None else tx_from_item(item)
             if item is None or tx is None or tx.workspace_id != workspace_id:
                 return reject("tx_not_found", what=f"the id {shown(name)}")
-            if reconciled_count(item):
-                return reject("tx_reconciled", id=name)
             after[name] = plan_deletion(tx, now_ms)
-            if not tx.is_deleted:
-                writes.append(_revision(after[name], Within("n", 0, 0)))
+            if tx.is_deleted:
+                continue
+            count = reconciled_count(item)
+            if count and not await _are_out_of_reach(services, tx):
+                return reject("tx_reconciled", id=name)
+            writes.append(_revision(after[name], Within("n", count, count)))
         if await _transact(services, writes):
             for each in wanted:
                 services.catalog.forget_tx(each)
             return [after[each] for each in ids]
         await services.committer.pause(attempt)
     raise Overloaded("others keep changing the Txs")
+
+
+async def _are_out_of_reach(services: WriteServices, tx: Tx) -> bool:
+    """Whether all entries that account for the Tx are of deleted ledgers."""
+    entries = [keys.entry(entry_id) for entry_id in dict.fromkeys(dict(tx.reconciled).values())]
+    for item in await services.table.get_many(entries, consistent=True):
+        assert item is not None, "entries are never removed"
+        ledger_id = entry_from_item(item).ledger_id
+        if await services.catalog.ledger_by_id(tx.workspace_id, ledger_id) is not None:
+            return False
+    return bool(entries)

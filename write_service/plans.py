@@ -140,9 +140,13 @@ class Member:
         """Ids of the Txs whose items the plans write."""
         return {claim.tx_id for plan in self.plans for claim in plan.claims}
 
-    def holds(self) -> "set[BalanceKey | str]":
+    def holds(self) -> set[BalanceKey | str]:
         """What no other batch may write while this member is in one: strong balances, Txs."""
-        return {*self.keys(), *self.tx_ids()}
+        held: set[BalanceKey | str] = {delta.key for plan in self.plans for delta in plan.deltas}
+        for plan in self.plans:
+            if plan.claims:
+                held.update(claim.tx_id for claim in plan.claims)
+        return held
 
     def entry_ids(self) -> list[str]:
         """Ids of the entries whose items the plans write."""

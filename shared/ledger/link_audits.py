@@ -1,6 +1,6 @@
 """PURE: what must hold among Links, External Accounts and Txs, whoever wrote them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from shared.ledger.amounts import in_int96
 from shared.ledger.audits import Finding
@@ -17,6 +17,7 @@ class LinkAudit:
         self._heads: dict[tuple[str, str], int | None] = {}  # by account and external id
         self._sequences: dict[tuple[str, str], dict[int, bool]] = {}  # place -> is deleted
         self._currencies: dict[str, set[str]] = {}  # of an account's Txs
+        self._claimed: dict[str, str] = {}  # entry -> the deleted Tx that it accounts for
         self._findings: list[Finding] = []
 
     @property
@@ -48,8 +49,8 @@ class LinkAudit:
         if reconciled_count != len(tx.reconciled):
             detail = f"counts {reconciled_count} entries, {len(tx.reconciled)} account for it"
             self._tell("I3", subject, detail)
-        if tx.is_deleted and reconciled_count:
-            self._tell("I3", subject, f"is deleted and reconciled by {reconciled_count} entries")
+        if tx.is_deleted:
+            self._claimed.update({entry: subject for _, entry in tx.reconciled})
         self._currencies.setdefault(tx.account_id, set()).add(tx.currency)
         if tx.sequence == newest == 1:
             return  # whole by itself, like nearly all: not kept
@@ -58,8 +59,13 @@ class LinkAudit:
         if tx.sequence == 1:
             self._heads[name] = newest
 
-    def audit(self) -> list[Finding]:
-        """All findings: ids, sequences, and that what each thing hangs on is there."""
+    def audit(self, out_of_reach: Collection[str]) -> list[Finding]:
+        """All findings: ids, sequences, and that what each thing hangs on is there. A deleted Tx
+        may be accounted for by entries that are `out_of_reach`, those of deleted ledgers, alone.
+        """
+        for entry, subject in self._claimed.items():
+            if entry not in out_of_reach:
+                self._tell("I3", subject, f"is deleted and reconciled by the entry {entry}")
         for account in self._accounts.values():
             if account.link_id not in self._links:
                 detail = f"its Link {account.link_id} is not there"

@@ -8,6 +8,8 @@ import pytest
 
 from shared.store import keys
 from shared.store.items import reconciled_count, tx_from_item
+from shared.testing.invariants import audit_strong, collect
+from shared.testing.memory import MemoryTable
 from tests.linking import BANK, tx
 from tests.read_rig import OTHER_WORKSPACE
 from tests.reconciling import (
@@ -560,3 +562,26 @@ async def test_a_migration_may_leave_the_tx_or_take_another(rig: ReconcileRig) -
     assert left["__typename"] == "MigrateLedgerEntryResult", left
     assert await claims(rig, two["id"]) == {}
     assert list((await claims(rig, three["id"])).values()) == [taken["id"]]
+
+
+# --- Deleted ledgers ------------------------------------------------------------------------------
+async def test_a_deleted_ledgers_entries_hold_no_tx(rig: ReconcileRig) -> None:
+    await rig.books()
+    one, two = await rig.synced(tx("t1", 5), tx("t2", 6))
+    await rig.reconciled("fund", tx="t1", user="ann")
+    await rig.reconciled("fund", tx="t2", user="ann")
+    assert (await rig.delete(one["id"]))["code"] == "tx_reconciled"
+    deletion = "mutation d($l: LedgerMatchInput!) { deleteLedger(ledger: $l) { __typename } }"
+    assert (await rig.mutate(deletion, l=LEDGER))["__typename"] == "DeleteLedgerResult"
+    await rig.create("books", SCHEMA_KEY)
+    again = await rig.reconciled("fund", tx="t1", user="bob")
+    assert (again["isIkReplay"], again["entry"]["ik"]) == (False, "t1")
+    assert len(await claims(rig, one["id"])) == 2
+    assert (await rig.delete(one["id"], two["id"]))["code"] == "tx_reconciled"
+    deleted = await rig.delete(two["id"])
+    assert [each["tx"]["isDeleted"] for each in deleted["txs"]] == [True]
+    await rig.reverse(again["entry"]["id"])
+    assert (await rig.delete(one["id"]))["__typename"] == "DeleteCustomTxsResult"
+    memory = rig.table._table
+    assert isinstance(memory, MemoryTable)
+    assert [str(each) for each in audit_strong(await collect(memory))] == []

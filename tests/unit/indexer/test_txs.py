@@ -9,17 +9,20 @@ from indexer.projectors import search_parts
 from indexer.quarantine import Quarantine
 from indexer.reindex import rebuild_search
 from indexer.verify import Verification
+from shared.ledger.identifiers import account_id
 from shared.ledger.links import Tx
 from shared.search.index import Deletion, Document, Kind
 from shared.store import keys
 from shared.store.catalog import Catalog
-from shared.store.items import tx_from_item
+from shared.store.items import claim_attribute, tx_from_item
 from shared.store.table import Delete, Key, TableName, Update
 from tests.indexer_rig import World, simulated
+from tests.linked_books import ask, open_linked, reconcile_body, sync
 from tests.write_rig import WORKSPACE, write_services
 from write_service.commands import ExternalAccountMatch, LinkMatch, SyncedTx, SyncTxs
 from write_service.links import create_custom_link, delete_txs, sync_accounts, sync_txs
 from write_service.planning.links import WantedAccount
+from write_service.revising import reverse_entry
 
 BANK = LinkMatch(ik="bank")
 
@@ -151,8 +154,7 @@ def test_the_audit_tells_what_links_and_txs_lack():
         )  # fmt: skip
         await table.write(Update(keys.tx(one.id), set={"h": 2}, add={"n": 1}))
         assert [each.detail for each in await world.judge()] == [
-            "counts 1 entries, 0 account for it",
-            "is deleted and reconciled by 1 entries",
+            "counts 1 entries, 0 account for it"
         ]
         await table.write(Update(keys.tx(one.id), add={"n": -1}))
         account = keys.external_account(two.account_id)
@@ -171,3 +173,44 @@ def test_the_audit_tells_what_links_and_txs_lack():
         await process.stop()
 
     simulated(main)
+
+
+def test_documents_say_which_accounts_account_for_a_tx():
+    async def main(world: World):
+        process = world.start()
+        bank = await opened(world)
+        one, two = await sync(bank.services, 1, 2)
+        await open_linked(bank.services)
+        entry = await ask(bank.services, reconcile_body("checking", 1, "ann"))
+        other = await ask(bank.services, reconcile_body("checking", 2, "ann"))
+        await world.drain()
+        account = account_id(entry.ledger_id, "assets/checking")
+        assert await reconciled(world, one.account_id) == {"t1": [account], "t2": [account]}
+        await reverse_entry(bank.services, WORKSPACE, entry.id)
+        await world.drain()
+        assert await reconciled(world, one.account_id) == {"t1": [], "t2": [account]}
+        lost = Deletion(Kind.TXS, two.id, two.account_id, 9)
+        await world.index.bulk([lost])
+        await rebuild_search(search_parts(world.bare, "rebuild", lambda _: None))
+        await world.drain()
+        assert await reconciled(world, one.account_id) == {"t1": [], "t2": [account]}
+        assert await world.judge() == []
+        assert await Verification(world.bare, None, lambda _: None).run() == []
+        await world.table.write(
+            Update(keys.tx(two.id), set={claim_attribute(account): "f" * 32}, add={"r": 1})
+        )
+        await world.drain()
+        found = [each.detail for each in await Verification(world.bare, None, print).run()]
+        told = f"{two.id} on {account} by"
+        assert found == [f"{told} {other.id} is missing", f"{told} {'f' * 32} should not be there"]
+        await process.stop()
+
+    simulated(main)
+
+
+async def reconciled(world: World, account: str) -> dict[str, list[str]]:
+    """The Ledger Accounts that the documents of an External Account say, by external id."""
+    return {
+        stored.source["external_id"]: stored.source.get("reconciled", [])
+        async for stored in world.index.scan(Kind.TXS, account)
+    }
