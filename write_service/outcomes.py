@@ -5,7 +5,8 @@ that:
 
     the batch's own mark stands on an entry   an earlier sending was committed, its answer was lost
     an entry stands with another mark         that plan is a replay, unless it was reversed
-    a chain or a revision is another one      the member moved: it has to be planned again
+    a chain, a revision or what accounts      the member moved: it has to be planned again
+    for a Tx is another one
     a balance's guard failed                  the balance is known now
     another transaction held an item          contended: all go again, after a pause
 
@@ -18,6 +19,7 @@ adds a balance to what is known, so the rounds end as soon as nobody else moves 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.amounts import INT96_MAX, INT96_MIN
 from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import LedgerEntry
@@ -42,7 +44,7 @@ class Settlement:
     committed: bool
     members: tuple[Member, ...]
     found: Mapping[BalanceKey, int]
-    misfits: frozenset[str]  # accounts that stand with another currency
+    misfits: frozenset[str]  # accounts that stand otherwise than a plan has them
     contended: bool = False
     moved: frozenset[int] = frozenset()  # members, by place, whose entries have changed
 
@@ -100,7 +102,7 @@ def settle(batch: CommitBatch, answer: Transacted | Cancelled) -> Settlement:
 def is_replay(plan: EntryPlan, standing: LedgerEntry) -> bool:
     """Whether `standing`, found in the place of the plan's entry, is what its ik replays. Once it
     was reversed the ik's newest entry has to be looked up."""
-    return plan.is_first and not standing.is_reversed
+    return plan.replays_by_ik and not standing.is_reversed
 
 
 def committed(member: Member) -> Committed:
@@ -168,15 +170,18 @@ def judge(
 
 def _misfits(member: Member, misfits: Set[str]) -> list[tuple[int, Rejection]]:
     return [
-        (place, account_misfit(account.path))
+        (place, account_misfit(account))
         for place, plan in enumerate(member.plans)
         for account in plan.accounts
         if account.id in misfits
     ]
 
 
-def account_misfit(path: str) -> Rejection:
-    """The instance stands already with another currency."""
+def account_misfit(account: LedgerAccount) -> Rejection:
+    """The instance stands already, with another currency or link."""
+    path = account.path
+    if account.linked is not None:
+        return reject("linked_account_conflict", path=path)
     detail = "the account stands already with another currency"
     return reject("invalid_currency", where=path, detail=detail)
 
