@@ -18,6 +18,7 @@ JSON body.
     e  earliest moment of a posted window; l is its latest
     c  currency of an account (`*` when multi): guarded, so that no two posts give an instance two
        currencies
+    x  id of the External Account that an account is linked to: guarded likewise
 """
 
 from typing import Any
@@ -143,7 +144,14 @@ def account_attributes(account: LedgerAccount) -> Item:
     }
     if account.consistency is not None:
         body["g"] = consistency_record(account.consistency)
-    return {"b": orjson.dumps(body).decode(), "r": account.revision, "c": account.currency or "*"}
+    attributes: Item = {
+        "b": orjson.dumps(body).decode(),
+        "r": account.revision,
+        "c": account.currency or "*",
+    }
+    if account.linked is not None:
+        attributes["x"] = account.external_account_id or "-"
+    return attributes
 
 
 def account_from_item(item: Item) -> LedgerAccount:
