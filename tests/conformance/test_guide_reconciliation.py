@@ -183,7 +183,7 @@ def test_the_guide_s_tx_is_reconciled(bank: Bank) -> None:
     guide = opened(bank, "f", "ledger-ik")
     bank.sync("tx_12345", 900)
     name = "g_reconcile_tx"
-    assert reconciled(guide, name)["code"] == "entry_type_not_found"
+    assert reconciled(guide, name)["code"] == "ledger_entry_type_not_found"
     parameters = {"user_id": "customer-1", "funding_amount": "900"}
     found = reconciled(
         guide,
