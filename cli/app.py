@@ -12,11 +12,12 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli import entries, ledgers, operations, schemas
+from cli import entries, ledgers, links, operations, schemas
 from cli.client import HttpClient
 from cli.context import Context, World
 from cli.failures import CommandFailure
 from cli.reports import commands as reports
+from cli.statements import commands as statements
 
 FAILED = 1
 INTERRUPTED = 130
@@ -28,7 +29,7 @@ def build_parser() -> ArgumentParser:
         prog="twofold", description="A client of Twofold: Schemas, Ledgers, entries, reports."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (schemas, operations, ledgers, entries, reports):
+    for module in (schemas, operations, ledgers, entries, links, statements, reports):
         module.add_commands(commands)
     return parser
 

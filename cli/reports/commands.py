@@ -4,13 +4,12 @@ API ─► reading ─► balances | ledger_lines (pure) ─► rows ─► tabl
 """
 
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from cli.context import Context
 from cli.failures import CommandFailure
-from cli.files import written_whole
 from cli.parsers import Commands, Run, reaches_the_api
 from cli.reports import documents
 from cli.reports.balances import (
@@ -36,7 +35,8 @@ from cli.reports.reading import (
     read_statement,
     walk_oldest_first,
 )
-from cli.reports.rows import Column, CsvWriter, TableWriter, Writer
+from cli.reports.rows import Column, Writer
+from cli.reports.writing import report_writer
 from shared.ledger.periods import format_period
 from shared.limits import TRIAL_BALANCE_ATTEMPTS_MAX, TRIAL_BALANCE_PAUSE_MS
 
@@ -86,25 +86,10 @@ def _add_tree_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--skip-zero", action="store_true", help="leave zero rows out")
 
 
-@contextmanager
-def _writer(context: Context, columns: Sequence[Column], heading: str) -> Iterator[Writer]:
-    """The writer of the form and place that were asked for; a file is there when the block ends."""
-    arguments = context.arguments
-
-    def made(stream: Any) -> Writer:
-        if arguments.format == "csv":
-            return CsvWriter(stream, columns)
-        return TableWriter(stream, columns, heading)
-
-    if arguments.output is None:
-        writer = made(context.world.out)
-        yield writer
-        writer.finish()
-        return
-    with written_whole(context.path(arguments.output)) as stream:
-        writer = made(stream)
-        yield writer
-        writer.finish()
+def _writer(
+    context: Context, columns: Sequence[Column], heading: str
+) -> AbstractContextManager[Writer]:
+    return report_writer(context, context.arguments.format, columns, heading)
 
 
 def _heading(report: str, ledger: ReportLedger, when: str) -> str:
