@@ -15,7 +15,7 @@ from shared.clock import Clock, FixedClock, SystemClock
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount, parent_path
 from shared.ledger.balances import group_sums, history_deltas
-from shared.ledger.chart import pattern_of
+from shared.ledger.chart import AccountNode, pattern_of
 from shared.ledger.clearing import (
     ClearingState,
     is_outstanding,
@@ -190,7 +190,7 @@ class Seeds:
             parent_id=None if parent is None else account_id(ledger.id, parent),
             parent_path=parent,
             created_ms=self.clock.now_ms(),
-            linked=None,
+            linked=_linked(node),
         )
         await self.rename(account)
         return account
@@ -331,6 +331,15 @@ class Seeds:
         self.metrics.clear()
         self.table.keys_read = 0
         self.index.calls.clear()
+
+
+def _linked(node: AccountNode) -> tuple[str | None, str | None] | None:
+    template = node.linked_account
+    if template is None:
+        return None
+    link, name = template.link_id or template.link_ik, template.external_id or template.id
+    assert name is not None
+    return None if link is None else link.render({}), name.render({})
 
 
 def _bare(key: Key) -> Item:

@@ -81,6 +81,10 @@ _ROWS = (
     Code(
         "linked_account_needs_reconcile_tx", "{path} is a Linked Ledger Account: use reconcileTx."
     ),
+    Code(
+        "linked_account_conflict",
+        "{path} stands already, linked to another External Account or with another currency.",
+    ),
     Code("ledger_entry_too_many_lines", "The entry has {count} lines; at most {max} are allowed."),
     Code("ledger_entry_too_many_tags", "The entry has {count} tags; at most {max} are allowed."),
     Code(
@@ -119,6 +123,7 @@ _ROWS = (
     Code("invalid_cursor", "{where} is not a cursor of this list: {detail}."),
     Code("invalid_page_size", "{where} must be between 1 and {max}, not {value}."),
     Code("invalid_filter", "{where}: {detail}."),
+    Code("ledger_account_not_linked", "{path} is no Linked Ledger Account: it has no Txs."),
     Code("invalid_consistency_mode", "{detail}"),
     # Ours
     Code("not_implemented", "{what} is not implemented."),
