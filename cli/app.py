@@ -8,6 +8,7 @@
 import asyncio
 import os
 import sys
+import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,9 +56,14 @@ async def pause(ms: int) -> None:
     await asyncio.sleep(ms / 1000)
 
 
+def now_ms() -> int:
+    """The time of this machine, in ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
 def main() -> int:
     """`twofold`."""
-    world = World(os.environ, Path.cwd(), sys.stdout.buffer, sys.stderr, HttpClient, pause)
+    world = World(os.environ, Path.cwd(), sys.stdout.buffer, sys.stderr, HttpClient, pause, now_ms)
     try:
         return run(sys.argv[1:], world)
     except KeyboardInterrupt:

@@ -197,6 +197,7 @@ REPORT_PAGE_SIZE = 100  # accounts of a report's page; that many currencies of e
 REPORT_WIDTH_ROWS = 1_000  # what a table looks at before it decides how wide its columns are
 TRIAL_BALANCE_ATTEMPTS_MAX = 4
 TRIAL_BALANCE_PAUSE_MS = 1_500  # between them: longer than lists take to follow the posts
+AGES_MAX = 20  # of unreconciled Txs in one report
 STATEMENT_BYTES_MAX = 100_000_000  # of a bank's file
 STATEMENT_ROWS_MAX = 100_000
 STATEMENT_DEPTH_MAX = 50  # of XML elements; camt.053 needs about 15

@@ -45,7 +45,8 @@ class TwinCommandLine:
         """The exit code."""
         out, err = BytesIO(), StringIO()
         variables = {variable_of(name): name for name in NAMES}
-        world = World(variables, self.folder, out, err, self.connect, self.pause)
+        told = (variables, self.folder, out, err, self.connect, self.pause, lambda: self.now_ms)
+        world = World(*told)
         arguments: Namespace = build_parser().parse_args(argv)
         self.asked.clear()
         code = 0
