@@ -46,6 +46,7 @@ TX_CONFLICTS_SHOWN_MAX = 5  # of a sync that is refused
 LINKS_SHOWN_MAX = 2_000  # of a list that has no pages: Links, and External Accounts of one Link
 LINKS_CACHED_MAX = 10_000
 EXTERNAL_ACCOUNTS_CACHED_MAX = 50_000
+TXS_CACHED_MAX = 20_000  # about 20 MB
 
 # --- Lists --------------------------------------------------------------------------------------
 PAGE_SIZE_DEFAULT = 20

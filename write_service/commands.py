@@ -16,6 +16,19 @@ class LedgerMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class TxMatch:
+    """Names a Tx: by id, or by its external id in the External Account that the line's account is
+    linked to. What else is given has to agree.
+    """
+
+    id: str | None = None
+    external_id: str | None = None
+    account_id: str | None = None  # of the External Account
+    account_external_id: str | None = None
+    link_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeLine:
     """One line given at runtime: of an entry without a type, or whose type defines none."""
 
@@ -25,6 +38,7 @@ class RuntimeLine:
     key: str | None
     description: str | None
     tags: tuple[Tag, ...]
+    tx: TxMatch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +54,9 @@ class RuntimeCondition:
 
 @dataclass(frozen=True, slots=True)
 class AddLedgerEntry:
-    """Post one entry. `posted_ms` None means now."""
+    """Post one entry. `posted_ms` None means now. One that reconciles Txs has both, and an empty
+    `ik`, from them.
+    """
 
     workspace_id: str
     ik: str

@@ -7,9 +7,9 @@
 
 aiodataloader batches what is asked in one tick; requests on a server seldom share a tick. So only
 its queue and futures are used, and the dispatch is replaced: members that arrive while earlier
-batches are in flight form the next one. Two batches in flight never touch the same strong balance,
-so a hot account's limit is batches a second, not entries, and the process never conflicts with
-itself.
+batches are in flight form the next one. Two batches in flight never touch the same strong balance
+or Tx, so a hot account's limit is batches a second, not entries, and the process never conflicts
+with itself.
 
 A batch is shielded from its callers: a caller that goes away doesn't undo what others wait for.
 """
@@ -37,7 +37,7 @@ from shared.store.catalog import Catalog
 from shared.store.items import account_from_item
 from shared.store.table import Table
 from write_service.outcomes import account_misfit, committed, judge, places, settle
-from write_service.packing import CommitBatch, pack_batch
+from write_service.packing import CommitBatch, is_misfit, pack_batch
 from write_service.plans import (
     Committed,
     Conflicted,
@@ -69,20 +69,12 @@ class _Waiting:
     def __init__(self, member: Member, future: "asyncio.Future[Outcome]") -> None:
         self.member = member
         self.future = future
-        self.keys: set[BalanceKey] = member.keys()
+        self.keys: set[BalanceKey | str] = member.holds()
 
 
 def _in_order(taken: list[_Waiting], mine: set[_Waiting]) -> list[_Waiting]:
     """Those of `taken` that are still `mine`: a set has no order that a seed could repeat."""
     return [waiting for waiting in taken if waiting in mine]
-
-
-def _is_misfit(known: LedgerAccount, planned: LedgerAccount) -> bool:
-    """Whether the account stands with another currency, or linked elsewhere."""
-    return (known.currency, known.external_account_id) != (
-        planned.currency,
-        planned.external_account_id,
-    )
 
 
 class Committer(DataLoader[Member, Outcome]):
@@ -116,7 +108,7 @@ class Committer(DataLoader[Member, Outcome]):
         self._slots = in_flight_max
         self._wait_ms = wait_ms
         self._waiting: list[_Waiting] = []
-        self._busy: set[BalanceKey] = set()  # strong balances of the batches in flight
+        self._busy: set[BalanceKey | str] = set()  # what the batches in flight hold
         self._pending: dict[
             str, asyncio.Future[Outcome]
         ] = {}  # entry id -> the member that writes it
@@ -141,7 +133,7 @@ class Committer(DataLoader[Member, Outcome]):
             outcome = await asyncio.shield(pending)
             if not isinstance(outcome, Committed):
                 continue
-            if not all(plan.is_first for plan in member.plans):
+            if not all(plan.replays_by_ik for plan in member.plans):
                 moved = Moved()  # it was planned on what the other one has replaced
                 self._recorder.member_ended(moved)
                 return moved
@@ -179,7 +171,7 @@ class Committer(DataLoader[Member, Outcome]):
             self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Starts batches of members that touch no busy balance, while slots are free."""
+        """Starts batches of members that touch nothing busy, while slots are free."""
         self._flush_planned = False
         self._recorder.queue_depth(len(self._waiting))
         while self._waiting and len(self._batches) < self._slots:
@@ -197,7 +189,7 @@ class Committer(DataLoader[Member, Outcome]):
         self._plan_flush()
 
     def _take(self) -> list[_Waiting]:
-        """Members for one batch, in order; one that shares a balance with a skipped one waits."""
+        """Members for one batch, in order; one that holds what a skipped one holds waits."""
         taken: list[_Waiting] = []
         left: list[_Waiting] = []
         blocked = set(self._busy)
@@ -344,12 +336,11 @@ class Committer(DataLoader[Member, Outcome]):
     def _misfits(self, member: Member) -> list[tuple[int, Rejection]]:
         asked = places(member)
         misfits: list[tuple[int, Rejection]] = []
+        new: dict[str, LedgerAccount] = {}
         for place, plan in enumerate(member.plans):
             for account in plan.accounts:
                 known = self._catalog.known_account(account.id)
-                if known is None:
-                    continue
-                if _is_misfit(known, account):
+                if is_misfit(known or new.setdefault(account.id, account), account):
                     misfits.append((asked[place], account_misfit(account)))
                     break
         return misfits

@@ -35,6 +35,7 @@ from write_service.commands import (
     LineUpdate,
     RuntimeCondition,
     RuntimeLine,
+    TxMatch,
     UpdateLedgerEntry,
 )
 
@@ -213,9 +214,6 @@ def account_path(where: str, account: LedgerAccountMatchInput) -> str:
 
 
 def _line(where: str, line: LedgerLineInput) -> RuntimeLine:
-    if line.tx is not None:
-        detail = f"{where}.tx is for reconcileTx; addLedgerEntry takes none"
-        raise refuse("bad_request", detail=detail)
     check_chars(f"{where}.description", line.description, DESCRIPTION_CHARS_MAX, empty=True)
     check_chars(f"{where}.key", line.key, TAG_KEY_CHARS_MAX)
     check_count(f"{where}.tags", len(line.tags), TAGS_PER_LINE_MAX)
@@ -226,7 +224,15 @@ def _line(where: str, line: LedgerLineInput) -> RuntimeLine:
         key=line.key,
         description=line.description,
         tags=tags(f"{where}.tags", line.tags),
+        tx=None if line.tx is None else _tx_match(f"{where}.tx", line.tx),
     )
+
+
+def _tx_match(where: str, tx: TxMatchInput) -> TxMatch:
+    """The line's account says the External Account, so an external id is enough."""
+    if tx.id is None and tx.externalId is None:
+        raise refuse("invalid_match", where=where, rule="a Tx, by id or externalId")
+    return TxMatch(tx.id, tx.externalId, tx.accountId, tx.externalAccountId, tx.linkId)
 
 
 def _condition(where: str, condition: LedgerEntryConditionInput) -> RuntimeCondition:
@@ -258,10 +264,16 @@ def _condition(where: str, condition: LedgerEntryConditionInput) -> RuntimeCondi
 
 
 def add_ledger_entry(
-    workspace_id: str, ik: str, entry: LedgerEntryInput, where: str = "entry"
+    workspace_id: str, ik: str | None, entry: LedgerEntryInput, where: str = "entry"
 ) -> AddLedgerEntry:
-    """The command of one `addLedgerEntry`, or of one element of `addLedgerEntries`."""
-    check_ik("ik", ik)
+    """The command of one `addLedgerEntry`, or of one element of `addLedgerEntries`; without an ik
+    that of a `reconcileTx`, which has ik and posted from its Txs.
+    """
+    if ik is not None:
+        check_ik("ik", ik)
+    elif entry.posted is not None:
+        detail = f"{where}.posted can't be given with reconcileTx: it is the Tx's"
+        raise refuse("bad_request", detail=detail)
     check_chars(f"{where}.description", entry.description, DESCRIPTION_CHARS_MAX, empty=True)
     parameters = {} if entry.parameters is None else entry.parameters
     if not isinstance(parameters, dict):
@@ -277,7 +289,7 @@ def add_ledger_entry(
     check_count(f"{where}.conditions", len(entry.conditions), CONDITIONS_PER_ENTRY_MAX)
     return AddLedgerEntry(
         workspace_id=workspace_id,
-        ik=ik,
+        ik=ik or "",
         ledger=ledger_match(f"{where}.ledger", entry.ledger),
         type=entry.type,
         type_version=entry.typeVersion,

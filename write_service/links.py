@@ -202,6 +202,8 @@ async def sync_txs(services: WriteServices, command: SyncTxs) -> Sequence[Tx] | 
         if isinstance(planned, Rejection):
             return planned
         if await _write_txs(services, planned.changed, firsts):
+            for tx in planned.txs:
+                services.catalog.learn_tx(tx)
             return planned.txs
         await services.committer.pause(attempt)
     raise Overloaded("others keep changing the Txs")
@@ -344,6 +346,8 @@ async def delete_txs(
             if not tx.is_deleted:
                 writes.append(_revision(after[name], Within("n", 0, 0)))
         if await _transact(services, writes):
+            for each in wanted:
+                services.catalog.forget_tx(each)
             return [after[each] for each in ids]
         await services.committer.pause(attempt)
     raise Overloaded("others keep changing the Txs")

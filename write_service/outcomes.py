@@ -5,7 +5,8 @@ that:
 
     the batch's own mark stands on an entry   an earlier sending was committed, its answer was lost
     an entry stands with another mark         that plan is a replay, unless it was reversed
-    a chain or a revision is another one      the member moved: it has to be planned again
+    a chain, a revision or what accounts      the member moved: it has to be planned again
+    for a Tx is another one
     a balance's guard failed                  the balance is known now
     another transaction held an item          contended: all go again, after a pause
 
@@ -101,7 +102,7 @@ def settle(batch: CommitBatch, answer: Transacted | Cancelled) -> Settlement:
 def is_replay(plan: EntryPlan, standing: LedgerEntry) -> bool:
     """Whether `standing`, found in the place of the plan's entry, is what its ik replays. Once it
     was reversed the ik's newest entry has to be looked up."""
-    return plan.is_first and not standing.is_reversed
+    return plan.replays_by_ik and not standing.is_reversed
 
 
 def committed(member: Member) -> Committed:

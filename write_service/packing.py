@@ -4,6 +4,9 @@
     member  entry Y: account A +50                     ├─► put X, put Y, A: add 20 if 30 <= A
     (order kept)                                       ┘
 
+A Tx is written by one member of a batch alone: what that changes of it is one update, guarded by
+what accounted for the Tx when the member was planned.
+
 All deltas of one strong balance become one update: their sum, guarded by the tightest condition
 that the entries need in their order. With P the sum before an entry and d its own delta, a
 precondition low <= b + P is a bound low - P on the balance b that the batch finds, a postcondition
@@ -19,7 +22,13 @@ from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import LedgerEntry
 from shared.limits import COMMIT_BATCH_BYTES_MAX, TRANSACT_ITEMS_MAX
 from shared.store import keys
-from shared.store.items import account_attributes, marked, strong_adds
+from shared.store.items import (
+    NO_ENTRY,
+    account_attributes,
+    claim_attribute,
+    marked,
+    strong_adds,
+)
 from shared.store.table import (
     Absent,
     Guard,
@@ -27,9 +36,11 @@ from shared.store.table import (
     IsOrAbsent,
     Item,
     Key,
+    Present,
     Put,
     TableName,
     Update,
+    Value,
     Within,
     Write,
 )
@@ -37,6 +48,7 @@ from write_service.plans import ChainStep, EntryPlan, Member
 
 _ABSENT = (Absent(),)
 REVERSING_ITEMS_MAX = 2  # beside what the entry itself wrote: its next revision, its chain's head
+CLAIM_BYTES = 150  # what a claim on a Tx counts for: it is named twice, with an entry each time
 UPDATE_BYTES = 300  # what an update or a check counts for: key, numbers and expressions
 
 
@@ -58,7 +70,7 @@ class CommitBatch:
     members: tuple[Member, ...]
     writes: tuple[Write, ...]
     entries: Mapping[int, tuple[int, int]]  # write -> (member, plan)
-    chains: Mapping[int, int]  # write to the rest of an ik's chain -> member
+    chains: Mapping[int, int]  # write to the rest of an ik's chain, or to a Tx -> member
     accounts: Mapping[int, str]  # write -> account id
     balances: Mapping[int, BalanceKey]  # write -> strong balance
 
@@ -72,6 +84,7 @@ class Packing:
     members: list[Member]
     accounts: dict[str, LedgerAccount]
     running: dict[BalanceKey, _Running]
+    txs: set[str]
     entries: int
     listed: int  # items of strong lists and of the rest of chains
     bytes: int
@@ -83,26 +96,34 @@ class Packing:
         listed = 0
         for plan in member.plans:
             size += plan.item_bytes + UPDATE_BYTES * len(plan.listed)
+            size += CLAIM_BYTES * len(plan.claims)
             listed += len(plan.listed)
             if plan.chain is not None:
                 listed += len(plan.chain.entry_ids())
             for account in plan.accounts:
-                if account.id not in self.accounts and not self.is_known(account.id):
+                if self.is_known(account.id):
+                    continue
+                other = self.accounts.get(account.id)
+                if other is None:
                     new_accounts[account.id] = account
+                elif is_misfit(other, account):
+                    return False
         moved = self._moved(member)
-        if moved is None:
+        txs = member.tx_ids()
+        if moved is None or not self.txs.isdisjoint(txs):
             return False
         entries = self.entries + len(member.plans)
         listed += self.listed
         new_balances = sum(1 for key in moved if key not in self.running)
         items = entries + listed + len(self.accounts) + len(new_accounts)
-        items += len(self.running) + new_balances
-        size += self.bytes + UPDATE_BYTES * (2 * len(new_accounts) + new_balances)
+        items += len(self.running) + new_balances + len(self.txs) + len(txs)
+        size += self.bytes + UPDATE_BYTES * (2 * len(new_accounts) + new_balances + len(txs))
         if items > TRANSACT_ITEMS_MAX or size > COMMIT_BATCH_BYTES_MAX:
             return False
         self.members.append(member)
         self.accounts.update(new_accounts)
         self.running.update(moved)
+        self.txs |= txs
         self.entries, self.listed, self.bytes = entries, listed, size
         return True
 
@@ -147,8 +168,18 @@ def _narrow(running: _Running, low: int, high: int) -> None:
     running.high = min(running.high, high - running.sum)
 
 
+def is_misfit(standing: LedgerAccount, planned: LedgerAccount) -> bool:
+    """Whether what stands, or will, has another currency than was planned, or another link."""
+    if standing is planned:
+        return False
+    return (standing.currency, standing.external_account_id) != (
+        planned.currency,
+        planned.external_account_id,
+    )
+
+
 def _empty(is_known: Callable[[str], bool], exact: Mapping[BalanceKey, int]) -> Packing:
-    return Packing(is_known, exact, [], {}, {}, 0, 0, 0)
+    return Packing(is_known, exact, [], {}, {}, set(), 0, 0, 0)
 
 
 def is_contradictory(member: Member) -> bool:
@@ -168,14 +199,15 @@ def pack_batch(
     """One batch of as many members as fit, in order, and those that are left over, in order.
 
     `is_known(account id)` tells accounts that need not be created. `exact` pins balances to a value
-    that the batch must find. A member is left over too when it shares a balance with one left over
-    before it, or when its conditions contradict those of an earlier member.
+    that the batch must find. A member is left over too when it shares a balance or a Tx with one
+    left over before it, or a Tx with an earlier member, or when its conditions, or what a new
+    account is to be, contradict those of one.
     """
     packing = _empty(is_known, exact or {})
     left: list[Member] = []
-    blocked: set[BalanceKey] = set()
+    blocked: set[BalanceKey | str] = set()
     for member in members:
-        touched = member.keys()
+        touched = member.holds()
         if not blocked.isdisjoint(touched) or not packing.admits(member):
             left.append(member)
             blocked |= touched
@@ -203,6 +235,9 @@ def _batch(packing: Packing, token: str) -> CommitBatch:
                     writes.append(write)
             for listed in plan.listed:
                 writes.append(Put(TableName.BALANCES, listed))
+        for write in tx_writes(member.plans):
+            chains[len(writes)] = member_at
+            writes.append(write)
     for account in packing.accounts.values():
         accounts[len(writes)] = account.id
         writes.append(account_write(account))
@@ -236,6 +271,34 @@ def _chain_writes(step: ChainStep, token: str) -> list[Write]:
     return writes
 
 
+def tx_writes(plans: Iterable[EntryPlan]) -> list[Update]:
+    """One update for each Tx: what accounts for it now, if it is still what the plans were made on.
+
+    A Tx that was deleted, or never stood, is accounted for by nothing.
+    """
+    changes: dict[str, dict[str, tuple[str, str]]] = {}  # Tx -> account -> before, after
+    for plan in plans:
+        for claim in plan.claims:
+            of_tx = changes.setdefault(claim.tx_id, {})
+            before, now = of_tx.get(claim.account_id, (claim.before, claim.before))
+            assert now == claim.before
+            of_tx[claim.account_id] = (before, claim.after)
+    return [_tx_write(tx_id, of_tx) for tx_id, of_tx in changes.items()]
+
+
+def _tx_write(tx_id: str, changes: Mapping[str, tuple[str, str]]) -> Update:
+    guards: list[Guard] = [Present(), Within("d", 0, 0)]
+    entries: dict[str, Value] = {}
+    count = 0
+    for account_id, (before, after) in changes.items():
+        name = claim_attribute(account_id)
+        guards.append(Is(name, before) if before else IsOrAbsent(name, NO_ENTRY))
+        entries[name] = after
+        count += (after != NO_ENTRY) - (before != NO_ENTRY)
+    adds = {"n": count, "r": 1} if count else {"r": 1}
+    return Update(keys.tx(tx_id), add=adds, set=entries, guards=tuple(guards))
+
+
 def balance_item_key(key: BalanceKey) -> Key:
     """Where a strong balance stands."""
     if key.scope == "own":
@@ -266,9 +329,12 @@ def account_write(account: LedgerAccount) -> Update:
 
 
 def items_needed(plans: Sequence[EntryPlan]) -> int:
-    """The most items that an atomic member writes: entries, chains, lists, accounts, balances."""
+    """The most items that an atomic member writes: entries, chains, lists, accounts, balances,
+    Txs.
+    """
     balances: set[BalanceKey] = set()
     accounts: set[str] = set()
+    txs: set[str] = set()
     count = 0
     for plan in plans:
         count += 1 + len(plan.listed)
@@ -276,11 +342,13 @@ def items_needed(plans: Sequence[EntryPlan]) -> int:
             count += len(plan.chain.entry_ids())
         balances.update(delta.key for delta in plan.deltas)
         accounts.update(account.id for account in plan.accounts)
-    return count + len(balances) + len(accounts)
+        txs.update(claim.tx_id for claim in plan.claims)
+    return count + len(balances) + len(accounts) + len(txs)
 
 
 def items_to_reverse(plan: EntryPlan) -> int:
     """The most items that reversing the plan's entry writes; 0 where that can't be."""
     if plan.entry.is_reversal:
         return 0
-    return 1 + REVERSING_ITEMS_MAX + len(plan.listed) + len(plan.deltas)
+    txs = {claim.tx_id for claim in plan.claims}
+    return 1 + REVERSING_ITEMS_MAX + len(plan.listed) + len(plan.deltas) + len(txs)

@@ -79,6 +79,18 @@ FIRST = ChainPlace()
 
 
 @dataclass(frozen=True, slots=True)
+class TxClaim:
+    """What accounts for a Tx in one Ledger Account: the entry `before`, and then `after`. Empty
+    means none.
+    """
+
+    tx_id: str
+    account_id: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryPlan:
     """One entry and everything that is written with it if nothing moved meanwhile.
 
@@ -94,11 +106,14 @@ class EntryPlan:
     listed: tuple[Item, ...]  # strong lists' items, table `balances`
     replaces: LedgerEntry | None = None
     chain: ChainStep | None = None
+    claims: tuple[TxClaim, ...] = ()  # no Tx and account twice
 
     @property
-    def is_first(self) -> bool:
-        """Whether it opens its ik's chain: a standing entry then makes it a replay."""
-        return self.replaces is None and self.entry.position == 1
+    def replays_by_ik(self) -> bool:
+        """Whether it opens its ik's chain, so that a standing entry makes it a replay. An entry
+        that reconciles isn't known by its ik, but by what accounts for its Txs.
+        """
+        return self.replaces is None and self.entry.position == 1 and not self.claims
 
     def custom_currencies(self) -> list[str]:
         """Keys of the custom currencies that it names: they have to exist."""
@@ -120,6 +135,14 @@ class Member:
     def keys(self) -> set[BalanceKey]:
         """Strong balances that the member moves or asks about."""
         return {delta.key for plan in self.plans for delta in plan.deltas}
+
+    def tx_ids(self) -> set[str]:
+        """Ids of the Txs whose items the plans write."""
+        return {claim.tx_id for plan in self.plans for claim in plan.claims}
+
+    def holds(self) -> "set[BalanceKey | str]":
+        """What no other batch may write while this member is in one: strong balances, Txs."""
+        return {*self.keys(), *self.tx_ids()}
 
     def entry_ids(self) -> list[str]:
         """Ids of the entries whose items the plans write."""

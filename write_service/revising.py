@@ -3,7 +3,8 @@ member; when the entry has moved meanwhile it is read and planned again.
 
     update    entry n at its next revision
     reverse   entry n at its next revision, n+1 reverses it
-    migrate   entry n at its next revision, n+1 reverses it, n+2 takes its place
+    migrate   entry n at its next revision, n+1 reverses it, n+2 takes its place, and may take
+              over the Txs that entry n accounted for
 
 All of a change is one transaction, batched with posts to the same strong balances.
 """
@@ -31,6 +32,7 @@ from write_service.plans import (
     Unknown,
 )
 from write_service.posting import WriteServices, commit_member, plan, transaction_too_large
+from write_service.reconciling import plan_in_place
 
 Refused = Rejected | Conflicted | Unknown
 
@@ -179,6 +181,8 @@ async def _migrate(
     place = ChainPlace(entry.position + 2)
     posted_ms = entry.posted_ms if command.posted_ms is None else command.posted_ms
     new = await plan(services, replace(command, posted_ms=posted_ms), place)
+    if isinstance(new, Rejection) and new.code == "linked_account_needs_reconcile_tx":
+        new = await plan_in_place(services, command, entry, place)
     if isinstance(new, Rejection):
         return _refused(new)
     ledger = await services.prefetcher.ledger(command.workspace_id, command.ledger, "ledger")

@@ -82,6 +82,19 @@ _ROWS = (
         "linked_account_needs_reconcile_tx", "{path} is a Linked Ledger Account: use reconcileTx."
     ),
     Code(
+        "entry_needs_add_ledger_entry",
+        "No line of the entry goes to a Linked Ledger Account: use addLedgerEntry.",
+    ),
+    Code("tx_required", "The line on {path}, a Linked Ledger Account, must name its Tx."),
+    Code("tx_not_allowed", "{line} names a Tx, but {path} is no Linked Ledger Account."),
+    Code("tx_duplicate", "The Tx {tx} is named by two lines on {path}."),
+    Code("tx_deleted", "The Tx {tx} was deleted."),
+    Code(
+        "tx_already_reconciled", "The Tx {tx} is reconciled on {path} by the Ledger Entry {entry}."
+    ),
+    Code("tx_mismatch", "The line on {path} doesn't match the Tx {tx}: {detail}."),
+    Code("txs_not_together", "The Txs can't be reconciled by one entry: {detail}."),
+    Code(
         "linked_account_conflict",
         "{path} stands already, linked to another External Account or with another currency.",
     ),

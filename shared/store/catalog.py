@@ -6,6 +6,8 @@
     currencies       a custom currency never changes: kept while there is room
     Links, accounts  of Links nothing changes, of External Accounts only names: kept while there is
     of Links         room
+    Txs              as they were seen: who reconciles one writes under guards, and reads it again
+                     when it has changed; kept while there is room
 
 Nothing here is true by itself: every process may forget it at any moment. Reads of one thing that
 are asked at the same time are one read.
@@ -20,7 +22,7 @@ from shared.ledger.accounts import LedgerAccount
 from shared.ledger.chart import pattern_of
 from shared.ledger.currencies import CustomCurrency
 from shared.ledger.ledgers import Ledger
-from shared.ledger.links import ExternalAccount, Link
+from shared.ledger.links import ExternalAccount, Link, Tx
 from shared.ledger.schema_parsing import parse_schema
 from shared.ledger.schemas import Schema
 from shared.limits import (
@@ -31,6 +33,7 @@ from shared.limits import (
     LEDGERS_CACHED_MAX,
     LINKS_CACHED_MAX,
     SCHEMAS_CACHED_MAX,
+    TXS_CACHED_MAX,
 )
 from shared.store import keys
 from shared.store.items import ledger_from_item, schema_version_from_item
@@ -52,6 +55,8 @@ class Catalog:
         self._currencies: dict[tuple[str, str], CustomCurrency] = {}  # (workspace, key)
         self._links: dict[tuple[str, str], Link] = {}  # (workspace, id)
         self._external: dict[str, ExternalAccount] = {}
+        self._txs: dict[str, Tx] = {}  # by id
+        self._tx_ids: dict[tuple[str, str], str] = {}  # (External Account, external id) -> newest
         self._reading: dict[Hashable, asyncio.Future[Any]] = {}
 
     # --- Ledgers ----------------------------------------------------------------------------------
@@ -251,6 +256,29 @@ class Catalog:
         if len(self._external) >= EXTERNAL_ACCOUNTS_CACHED_MAX:
             self._external.pop(next(iter(self._external)))
         self._external[account.id] = account
+
+    def known_tx(self, tx_id: str) -> Tx | None:
+        """The Tx as this process saw it last."""
+        return self._txs.get(tx_id)
+
+    def known_tx_named(self, account_id: str, external_id: str) -> Tx | None:
+        """The newest Tx of an external id in its External Account, as this process saw it last."""
+        tx_id = self._tx_ids.get((account_id, external_id))
+        return None if tx_id is None else self._txs.get(tx_id)
+
+    def learn_tx(self, tx: Tx) -> None:
+        """Remembers the Tx, the newest of its external id."""
+        self.forget_tx(tx.id)
+        if len(self._txs) >= TXS_CACHED_MAX:
+            self.forget_tx(next(iter(self._txs)))
+        self._txs[tx.id] = tx
+        self._tx_ids[(tx.account_id, tx.external_id)] = tx.id
+
+    def forget_tx(self, tx_id: str) -> None:
+        """Forgets the Tx: the process has just changed it, or met another state of it."""
+        tx = self._txs.pop(tx_id, None)
+        if tx is not None and self._tx_ids.get((tx.account_id, tx.external_id)) == tx_id:
+            del self._tx_ids[(tx.account_id, tx.external_id)]
 
     # --- One read for all who ask at once ---------------------------------------------------------
     async def _once(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:

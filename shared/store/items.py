@@ -412,7 +412,7 @@ def external_account_from_item(item: Item) -> ExternalAccount:
     )
 
 
-CLAIM_FREE = ""  # a claim once it was given back
+NO_ENTRY = ""  # what accounts for a Tx once its entry was reversed
 
 
 def claim_attribute(ledger_account_id: str) -> str:

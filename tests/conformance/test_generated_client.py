@@ -5,8 +5,6 @@ the generated package is used as its own users would.
 """
 
 import importlib
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,36 +13,15 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.connection import variable_of
-from loadtests.common.connection import Connection
 from loadtests.common.system import System
 from tests.conformance.asking import arguments
+from tests.conformance.command_line import ran, twofold
 from tests.conformance.conftest import Awaited
 from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
 
-ROOT = Path(__file__).parents[2]
 CODEGEN = Path(sys.executable).with_name("fragment-python-client-codegen")
-TIMEOUT_S = 120
-
-
-def ran(*command: str | Path, connection: Connection | None = None) -> str:
-    """What a command prints; it must succeed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    if connection is not None:
-        told = arguments(connection)
-        told["scope"] = told.pop("auth_scope")
-        environment |= {variable_of(name): value for name, value in told.items()}
-    done = subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=TIMEOUT_S,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture
@@ -60,10 +37,10 @@ def generated(
     """The generated package, async or sync as the test's client is."""
     queries = tmp_path / "queries"
     queries.mkdir()
-    ran(
-        *(sys.executable, "-m", "cli", "gen-graphql", "--key", schema["key"]),
-        *("--include-runtime-args", "--output", queries / "queries.graphql"),
-        connection=system.connection,
+    twofold(
+        system.connection,
+        *("gen-graphql", "--key", schema["key"], "--include-runtime-args"),
+        *("--output", queries / "queries.graphql"),
     )
     sdl = tmp_path / "schema.graphql"
     base = system.connection.api_url.removesuffix("/graphql")

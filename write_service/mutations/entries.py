@@ -1,4 +1,4 @@
-"""addLedgerEntry and addLedgerEntries: input -> command -> commit -> result."""
+"""addLedgerEntry, addLedgerEntries and reconcileTx: input -> command -> commit -> result."""
 
 from typing import Any
 
@@ -21,13 +21,19 @@ from write_service.inputs import (
 from write_service.mutations.answers import Answer, mutation, refusal
 from write_service.plans import Committed, Rejected
 from write_service.posting import WriteServices, post_batch, post_entry
+from write_service.reconciling import reconcile
 
 
-def entry_result(context: RequestContext, entry: LedgerEntry, is_ik_replay: bool) -> Answer:
-    """An AddLedgerEntryResult; the request's own selection finds what was just written."""
+def entry_result(
+    context: RequestContext,
+    entry: LedgerEntry,
+    is_ik_replay: bool,
+    name: str = "AddLedgerEntryResult",
+) -> Answer:
+    """The result of type `name`; the request's own selection finds what was just written."""
     context.prime_entry(entry)
     return {
-        "__typename": "AddLedgerEntryResult",
+        "__typename": name,
         "entry": entry,
         "isIkReplay": is_ik_replay,
         "lines": [PlacedLine(entry, line) for line in entry.lines],
@@ -35,9 +41,11 @@ def entry_result(context: RequestContext, entry: LedgerEntry, is_ik_replay: bool
 
 
 async def entry_command(
-    services: WriteServices, workspace_id: str, ik: str, raw: dict[str, Any], where: str
+    services: WriteServices, workspace_id: str, ik: str | None, raw: dict[str, Any], where: str
 ) -> AddLedgerEntry:
-    """The command of one input; accounts that it names by id are turned into paths first."""
+    """The command of one input, without an ik that of reconcileTx; accounts that it names by id are
+    turned into paths first.
+    """
     entry = LedgerEntryInput.model_validate(raw)
     matches = [line.account for line in entry.lines or ()]
     matches += [condition.account for condition in entry.conditions]
@@ -124,7 +132,20 @@ def bind(services: WriteServices) -> dict[str, Any]:
             return _batch_failure(entries, outcome)
         return refusal(outcome)
 
-    return {"addLedgerEntry": add_entry, "addLedgerEntries": add_entries}
+    @mutation("reconcileTx")
+    async def reconcile_tx(context: RequestContext, entry: dict[str, Any]) -> Answer | Rejection:
+        command = await entry_command(services, context.workspace_id, None, entry, "entry")
+        outcome = await reconcile(services, command)
+        if isinstance(outcome, Committed):
+            posted, is_ik_replay = outcome.entries[0]
+            return entry_result(context, posted, is_ik_replay, "ReconcileTxResult")
+        return refusal(outcome)
+
+    return {
+        "addLedgerEntry": add_entry,
+        "addLedgerEntries": add_entries,
+        "reconcileTx": reconcile_tx,
+    }
 
 
 def _batch_failure(entries: list[dict[str, Any]], outcome: Rejected) -> Answer:

@@ -1,11 +1,15 @@
 """plan_entry: a command and a view -> the entry with everything that is written beside it. Pure.
 
 type and parameters ─► lines ─► balanced? ─► tags, groups ─► conditions ─► strong balances
-                                                                                  │
+└───── draft_entry ────────┘                                                      │
                                                                    EntryPlan ◄────┘
+
+An entry that reconciles is drafted first: its lines say which Txs have to be read, and those fill
+it in (planning/reconciling.py).
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from shared.errors import RejectionError
 from shared.ledger import identifiers
@@ -30,10 +34,12 @@ from shared.store.items import entry_item, item_bytes
 from shared.store.table import Item, Key
 from write_service.commands import AddLedgerEntry
 from write_service.planning.lines import (
+    AccountAt,
     DraftLine,
     account_currency,
     balance_lines,
     line_currency,
+    postable,
     posted_lines,
     refused,
     render_pairs,
@@ -61,19 +67,37 @@ def plan_entry(
 ) -> EntryPlan | Rejection:
     """What posting `command` at `now_ms` would write, or the first reason to refuse it."""
     try:
-        return _plan(command, view, now_ms, place)
+        return plan_draft(command, view, draft_entry(command, view), now_ms, place)
     except RejectionError as error:
         return error.rejection
 
 
-def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int, place: ChainPlace) -> EntryPlan:
-    entry_type = _entry_type(command, view)
+@dataclass(frozen=True, slots=True)
+class DraftEntry:
+    """An entry whose lines are known, and not yet all of their amounts."""
+
+    entry_type: EntryType | None
+    values: ParameterValues
+    lines: list[DraftLine]
+
+
+def draft_entry(
+    command: AddLedgerEntry,
+    view: LedgerView,
+    account_at: AccountAt = postable,
+    *,
+    is_disabled_fine: bool = False,
+) -> DraftEntry:
+    """What the type and the parameters make of the command. `account_at` finds its accounts, and
+    refuses those that aren't to be posted to. Raises RejectionError.
+    """
+    entry_type = _entry_type(command, view, is_disabled_fine)
     values = _NO_PARAMETERS
     if entry_type is not None and entry_type.lines is not None:
         if command.lines is not None:
             raise refused("lines_not_allowed", type=entry_type.type)
         values = check_parameters(entry_type, command.parameters, view.path_parameters(entry_type))
-        drafts = typed_lines(view, entry_type, values)
+        drafts = typed_lines(view, entry_type, values, account_at)
     else:
         if not command.lines:
             detail = "no lines are defined in the Schema" if entry_type else "it has no type"
@@ -83,10 +107,18 @@ def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int, place: ChainPl
         elif command.parameters:
             name = next(iter(command.parameters))
             raise refused("unknown_parameter", name=name, type="(none)")
-        drafts = runtime_lines(view, command)
+        drafts = runtime_lines(view, command, account_at)
     if not drafts:
         detail = "its repeated lines are given no elements"
         raise refused("lines_required", where="entry", detail=detail)
+    return DraftEntry(entry_type, values, drafts)
+
+
+def plan_draft(
+    command: AddLedgerEntry, view: LedgerView, draft: DraftEntry, now_ms: int, place: ChainPlace
+) -> EntryPlan:
+    """What posting the draft would write. Raises RejectionError."""
+    entry_type, values, drafts = draft.entry_type, draft.values, draft.lines
     balance_lines(drafts)
     asked = drafts
     drafts = posted_lines(entry_type, asked)
@@ -117,7 +149,9 @@ def _plan(command: AddLedgerEntry, view: LedgerView, now_ms: int, place: ChainPl
     )
 
 
-def _entry_type(command: AddLedgerEntry, view: LedgerView) -> EntryType | None:
+def _entry_type(
+    command: AddLedgerEntry, view: LedgerView, is_disabled_fine: bool
+) -> EntryType | None:
     if command.type is None:
         if command.type_version is not None:
             raise refused("bad_request", detail="entry.typeVersion goes with entry.type")
@@ -129,7 +163,7 @@ def _entry_type(command: AddLedgerEntry, view: LedgerView) -> EntryType | None:
     entry_type = view.schema.entry_types.get((command.type, version))
     if entry_type is None:
         raise refused("ledger_entry_type_not_found", type=command.type, version=version)
-    if entry_type.status != "active":
+    if entry_type.status != "active" and not is_disabled_fine:
         raise refused(
             "entry_type_disabled", type=command.type, version=version, status=entry_type.status
         )
@@ -180,6 +214,8 @@ def _line(index: int, draft: DraftLine) -> LedgerLine:
         draft.key,
         draft.description,
         draft.tags,
+        None if draft.matched is None else draft.matched.id,
+        None if draft.matched is None else draft.matched.external_id,
     )
 
 

@@ -1,25 +1,29 @@
 """Lines of one entry: from the type's templates or from what was given at runtime. Raises
 RejectionError."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from shared.errors import RejectionError
 from shared.ledger.accounts import EQUATION_SIGN
 from shared.ledger.amounts import in_int96
 from shared.ledger.entries import Tag
+from shared.ledger.links import Tx
 from shared.ledger.rejections import reject
-from shared.ledger.schemas import EntryType, LineTemplate, PairTemplate
+from shared.ledger.schemas import EntryType, LineTemplate, PairTemplate, TxTemplate
 from shared.ledger.strings import safe_string_problem
 from shared.limits import TAG_VALUE_CHARS_MAX
-from write_service.commands import AddLedgerEntry
+from write_service.commands import AddLedgerEntry, TxMatch
 from write_service.planning.parameters import ParameterValues, shown
 from write_service.planning.view import LedgerView, ResolvedAccount
 
 
 @dataclass(slots=True)
 class DraftLine:
-    """A line on its way: `amount` None means what balances the entry."""
+    """A line on its way: `amount` None means what its Tx brings, or what balances the entry.
+
+    `matched` is the Tx that `tx` names, once it was found.
+    """
 
     account: ResolvedAccount
     amount: int | None
@@ -27,6 +31,11 @@ class DraftLine:
     key: str | None
     description: str | None
     tags: tuple[Tag, ...]
+    tx: TxMatch | None = None
+    matched: Tx | None = None
+
+
+AccountAt = Callable[[LedgerView, str], ResolvedAccount]
 
 
 def refused(code: str, **values: object) -> RejectionError:
@@ -49,6 +58,16 @@ def postable(view: LedgerView, path: str) -> ResolvedAccount:
     account = resolve_account(view, path)
     if account.node.linked_account is not None:
         raise refused("linked_account_needs_reconcile_tx", path=path)
+    return _enabled(account)
+
+
+def reconcilable(view: LedgerView, path: str) -> ResolvedAccount:
+    """The account at `path`, if reconcileTx may post to it."""
+    return _enabled(resolve_account(view, path))
+
+
+def _enabled(account: ResolvedAccount) -> ResolvedAccount:
+    path = account.path
     if account.node.status != "active":
         raise refused("ledger_account_disabled", path=path, status=account.node.status)
     return account
@@ -114,22 +133,24 @@ def render_pairs(
 
 
 def typed_lines(
-    view: LedgerView, entry_type: EntryType, values: ParameterValues
+    view: LedgerView, entry_type: EntryType, values: ParameterValues, account_at: AccountAt
 ) -> list[DraftLine]:
     """The type's lines, filled in; a repeated one once for each element."""
     assert entry_type.lines is not None
     drafts: list[DraftLine] = []
     for template in entry_type.lines:
         if template.repeated is None:
-            drafts.append(_typed_line(view, template, values))
+            drafts.append(_typed_line(view, template, values, account_at))
         else:
             for element in values.elements[template.repeated]:
-                drafts.append(_typed_line(view, template, element))
+                drafts.append(_typed_line(view, template, element, account_at))
     return drafts
 
 
-def _typed_line(view: LedgerView, template: LineTemplate, values: ParameterValues) -> DraftLine:
-    account = postable(view, template.path.render(values.texts))
+def _typed_line(
+    view: LedgerView, template: LineTemplate, values: ParameterValues, account_at: AccountAt
+) -> DraftLine:
+    account = account_at(view, template.path.render(values.texts))
     asked = None
     if template.currency is not None:
         currency = template.currency.constant or template.currency.render(values.texts)
@@ -149,18 +170,30 @@ def _typed_line(view: LedgerView, template: LineTemplate, values: ParameterValue
         tags=render_pairs("tag", template.tags, values.texts, TAG_VALUE_CHARS_MAX)
         if template.tags
         else (),
+        tx=None if template.tx is None else _tx_match(template.tx, values.texts),
     )
 
 
-def runtime_lines(view: LedgerView, command: AddLedgerEntry) -> list[DraftLine]:
+def _tx_match(template: TxTemplate, texts: Mapping[str, str]) -> TxMatch:
+    return TxMatch(
+        id=None if template.id is None else template.id.render(texts),
+        external_id=None if template.external_id is None else template.external_id.render(texts),
+    )
+
+
+def runtime_lines(
+    view: LedgerView, command: AddLedgerEntry, account_at: AccountAt
+) -> list[DraftLine]:
     """The lines that came with the request."""
     assert command.lines is not None
     texts = {name: value for name, value in command.parameters.items() if isinstance(value, str)}
     drafts: list[DraftLine] = []
     keys: set[str] = set()
     for place, line in enumerate(command.lines):
-        account = postable(view, line.account_path)
-        if line.amount is None:
+        account = account_at(view, line.account_path)
+        if line.tx is not None and account.node.linked_account is None:
+            raise refused("tx_not_allowed", line=f"lines[{place}]", path=account.path)
+        if line.amount is None and line.tx is None:
             raise refused("missing_amount", line=f"lines[{place}]")
         if line.key is not None:
             if line.key in keys:
@@ -174,6 +207,7 @@ def runtime_lines(view: LedgerView, command: AddLedgerEntry) -> list[DraftLine]:
                 key=line.key,
                 description=line.description,
                 tags=line.tags,
+                tx=line.tx,
             )
         )
     return drafts
@@ -209,21 +243,24 @@ def balance_lines(drafts: list[DraftLine]) -> None:
 
 
 def posted_lines(entry_type: EntryType | None, drafts: list[DraftLine]) -> list[DraftLine]:
-    """The lines as the type's `postLinesAs` wants them; if all are zero none is dropped."""
+    """The lines as the type's `postLinesAs` wants them; if all are zero none is dropped. One that
+    accounts for a Tx stays as it is.
+    """
     mode = "raw_lines" if entry_type is None else entry_type.post_lines_as
     if mode == "raw_lines":
         return drafts
     if mode == "net_amounts":
         drafts = _netted(drafts)
-    kept = [draft for draft in drafts if draft.amount]
+    kept = [draft for draft in drafts if draft.amount or draft.tx]
     return kept or drafts
 
 
 def _netted(drafts: list[DraftLine]) -> list[DraftLine]:
     """One line for each account and currency; it keeps what the first of its lines said."""
-    by_account: dict[tuple[str, str], DraftLine] = {}
+    by_account: dict[tuple[str, str, str], DraftLine] = {}
     for draft in drafts:
-        key = (draft.account.path, draft.currency)
+        matched = "" if draft.matched is None else draft.matched.id
+        key = (draft.account.path, draft.currency, matched)
         held = by_account.get(key)
         if held is None:
             by_account[key] = replace(draft)
@@ -231,7 +268,7 @@ def _netted(drafts: list[DraftLine]) -> list[DraftLine]:
             assert held.amount is not None
             assert draft.amount is not None
             held.amount += draft.amount
-    for (path, _), netted in by_account.items():
+    for (path, _, _), netted in by_account.items():
         assert netted.amount is not None
         if not in_int96(netted.amount):
             raise refused("amount_overflow", where=f"The sum of the lines on {path}")

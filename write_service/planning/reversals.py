@@ -3,6 +3,7 @@ Pure.
 
     position n    the entry, as it stands        ─► its next revision: reversedBy, reversedAt
     position n+1  the reversing entry, opposite lines, the same moment, tags and groups
+    Txs           what the entry accounted for is free again
     position 1    the chain's head: n+1, or further when more is posted in the same transaction
 
 Conditions are about what may be posted; taking something back is not asked for them. What would
@@ -13,9 +14,10 @@ from dataclasses import replace
 
 from shared.errors import RejectionError
 from shared.ledger import identifiers
-from shared.ledger.entries import LedgerEntry
+from shared.ledger.entries import LedgerEntry, LedgerLine
+from shared.ledger.identifiers import account_id
 from shared.ledger.rejections import Rejection
-from shared.store.items import entry_item, item_bytes, revised_item
+from shared.store.items import NO_ENTRY, entry_item, item_bytes, revised_item
 from shared.store.table import Item
 from write_service.planning.entries import (
     ATTEMPT_BYTES,
@@ -25,7 +27,7 @@ from write_service.planning.entries import (
 )
 from write_service.planning.lines import DraftLine, resolve_account
 from write_service.planning.view import LedgerView
-from write_service.plans import ChainStep, EntryPlan, Replacement
+from write_service.plans import ChainStep, EntryPlan, Replacement, TxClaim
 
 _NO_DESCRIPTION = "Reversal"
 
@@ -66,6 +68,7 @@ def plan_reversal(
             head=reversing.position if head is None else head,
             reversed=replacement,
         ),
+        claims=_releases(entry),
     )
 
 
@@ -77,12 +80,28 @@ def _reversing(entry: LedgerEntry, now_ms: int) -> LedgerEntry:
         id=identifiers.entry_id(entry.ledger_id, entry.ik, position),
         position=position,
         created_ms=now_ms,
-        lines=tuple([replace(line, amount=-line.amount) for line in entry.lines]),
+        lines=tuple([_opposite_line(line) for line in entry.lines]),
         description=f"{_NO_DESCRIPTION} of: {text}" if text else _NO_DESCRIPTION,
         conditions=(),
         reverses=entry.id,
         updates=0,
         revision=1,
+    )
+
+
+def _opposite_line(line: LedgerLine) -> LedgerLine:
+    """It accounts for no Tx: that of the line is free again."""
+    return replace(line, amount=-line.amount, tx_id=None, tx_external_id=None)
+
+
+def _releases(entry: LedgerEntry) -> tuple[TxClaim, ...]:
+    """Gives back the Txs that the entry accounts for."""
+    return tuple(
+        [
+            TxClaim(line.tx_id, account_id(entry.ledger_id, line.account_path), entry.id, NO_ENTRY)
+            for line in entry.lines
+            if line.tx_id is not None
+        ]
     )
 
 
