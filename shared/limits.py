@@ -198,10 +198,17 @@ REPORT_PAGE_SIZE = 100  # accounts of a report's page; that many currencies of e
 REPORT_WIDTH_ROWS = 1_000  # what a table looks at before it decides how wide its columns are
 TRIAL_BALANCE_ATTEMPTS_MAX = 4
 TRIAL_BALANCE_PAUSE_MS = 1_500  # between them: longer than lists take to follow the posts
+AGES_MAX = 20  # of unreconciled Txs in one report
+STATEMENT_BYTES_MAX = 100_000_000  # of a bank's file
+STATEMENT_ROWS_MAX = 100_000
+STATEMENT_DEPTH_MAX = 50  # of XML elements; camt.053 needs about 15
+STATEMENT_LOOKUPS = 50  # Txs that one query looks up
+FIGURE_CHARS_MAX = 60  # of an amount as a file writes it
 
 assert REPORT_PAGE_SIZE <= PAGE_SIZE_MAX
 assert REPORT_PAGE_SIZE * (REPORT_PAGE_SIZE + 1) <= NODES_PER_REQUEST_MAX
 assert REQUEST_TIMEOUT_MS < CLI_TIMEOUT_MS
+assert STATEMENT_LOOKUPS <= QUERY_ROOT_FIELDS_MAX <= QUERY_ALIASES_MAX
 assert COMMIT_BATCH_BYTES_MAX < TRANSACT_BYTES_MAX
 assert CLEARING_MARKS_PER_PAGE <= BATCH_GET_KEYS_MAX
 assert ROLLUP_ITEMS_MAX < TRANSACT_ITEMS_MAX  # one item is the checkpoint
