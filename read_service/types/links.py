@@ -81,6 +81,12 @@ def _empty(_tx: Tx, _: Info) -> lists.Page:
     return lists.whole(())
 
 
+LINK_FIELDS = {
+    "created": lambda link, _: format_datetime(link.created_ms),
+    "dashboardUrl": _dashboard_url,
+    "externalAccounts": _external_accounts,
+}
+
 FIELDS: Fields = {
     "Query": {
         "externalAccount": resolve_external_account,
@@ -88,11 +94,10 @@ FIELDS: Fields = {
         "links": resolve_links,
         "tx": resolve_tx,
     },
-    "CustomLink": {
-        "created": lambda link, _: format_datetime(link.created_ms),
-        "dashboardUrl": _dashboard_url,
-        "externalAccounts": _external_accounts,
-    },
+    "CustomLink": LINK_FIELDS,
+    "IncreaseLink": {**LINK_FIELDS, "increaseEnv": lambda link, _: link.env},
+    "StripeLink": {**LINK_FIELDS, "stripeEnv": lambda link, _: link.env},
+    "UnitLink": {**LINK_FIELDS, "unitEnv": lambda link, _: link.env},
     "ExternalAccount": {
         "ledgerAccounts": _ledger_accounts,
         "link": _link,
