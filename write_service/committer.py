@@ -77,6 +77,14 @@ def _in_order(taken: list[_Waiting], mine: set[_Waiting]) -> list[_Waiting]:
     return [waiting for waiting in taken if waiting in mine]
 
 
+def _is_misfit(known: LedgerAccount, planned: LedgerAccount) -> bool:
+    """Whether the account stands with another currency, or linked elsewhere."""
+    return (known.currency, known.external_account_id) != (
+        planned.currency,
+        planned.external_account_id,
+    )
+
+
 class Committer(DataLoader[Member, Outcome]):
     """One for each process; build it inside the running loop.
 
@@ -339,8 +347,10 @@ class Committer(DataLoader[Member, Outcome]):
         for place, plan in enumerate(member.plans):
             for account in plan.accounts:
                 known = self._catalog.known_account(account.id)
-                if known is not None and known.currency != account.currency:
-                    misfits.append((asked[place], account_misfit(account.path)))
+                if known is None:
+                    continue
+                if _is_misfit(known, account):
+                    misfits.append((asked[place], account_misfit(account)))
                     break
         return misfits
 

@@ -235,7 +235,7 @@ async def write_accounts(
         if not isinstance(answer, Transacted):
             for account, reason in zip(now, answer.reasons, strict=True):
                 if reason.cause is Cause.GUARD:
-                    raise RejectionError(account_misfit(account.path))
+                    raise RejectionError(account_misfit(account))
             raise Overloaded("the ledger's accounts are being written by others")
     return accounts
 

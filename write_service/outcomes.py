@@ -18,6 +18,7 @@ adds a balance to what is known, so the rounds end as soon as nobody else moves 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.amounts import INT96_MAX, INT96_MIN
 from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import LedgerEntry
@@ -42,7 +43,7 @@ class Settlement:
     committed: bool
     members: tuple[Member, ...]
     found: Mapping[BalanceKey, int]
-    misfits: frozenset[str]  # accounts that stand with another currency
+    misfits: frozenset[str]  # accounts that stand otherwise than a plan has them
     contended: bool = False
     moved: frozenset[int] = frozenset()  # members, by place, whose entries have changed
 
@@ -168,15 +169,18 @@ def judge(
 
 def _misfits(member: Member, misfits: Set[str]) -> list[tuple[int, Rejection]]:
     return [
-        (place, account_misfit(account.path))
+        (place, account_misfit(account))
         for place, plan in enumerate(member.plans)
         for account in plan.accounts
         if account.id in misfits
     ]
 
 
-def account_misfit(path: str) -> Rejection:
-    """The instance stands already with another currency."""
+def account_misfit(account: LedgerAccount) -> Rejection:
+    """The instance stands already, with another currency or link."""
+    path = account.path
+    if account.linked is not None:
+        return reject("linked_account_conflict", path=path)
     detail = "the account stands already with another currency"
     return reject("invalid_currency", where=path, detail=detail)
 

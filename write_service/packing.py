@@ -257,14 +257,12 @@ def balance_write(
 
 
 def account_write(account: LedgerAccount) -> Update:
-    """Creates the account unless it stands; one that stands must hold the same currency."""
+    """Creates the account unless it stands; one that stands must hold the same currency, and be
+    linked to the same External Account.
+    """
     attributes: Item = account_attributes(account)
-    currency = attributes["c"]
-    return Update(
-        keys.account(account.id),
-        set_if_absent=attributes,
-        guards=(IsOrAbsent("c", currency),),
-    )
+    guards = tuple([IsOrAbsent(name, attributes[name]) for name in "cx" if name in attributes])
+    return Update(keys.account(account.id), set_if_absent=attributes, guards=guards)
 
 
 def items_needed(plans: Sequence[EntryPlan]) -> int:

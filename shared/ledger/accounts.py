@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shared.ledger import identifiers
+from shared.ledger.strings import safe_string_problem
+
 AccountType = Literal["asset", "liability", "income", "expense"]
 CurrencyMode = Literal["single", "multi"]
 
@@ -62,9 +65,25 @@ class LedgerAccount:
     parent_id: str | None
     parent_path: str | None
     created_ms: int
-    linked: tuple[str | None, str | None] | None  # (link id or ik, external account id)
+    # Link (its id; an ik in what was stored first) and external id; or None and an External
+    # Account's own id. It may not exist (yet), or be another workspace's.
+    linked: tuple[str | None, str | None] | None
     consistency: ConsistencyConfig | None = None  # exactly when the ledger has no Schema
     revision: int = 1
+
+    @property
+    def external_account_id(self) -> str | None:
+        """Id of the External Account that `linked` names; None where none can have that name."""
+        if self.linked is None:
+            return None
+        link, name = self.linked
+        if name is None or safe_string_problem(name) is not None:
+            return None
+        if link is None:
+            return name if identifiers.parse_external_account_id(name) is not None else None
+        if not identifiers.is_id(link):
+            link = identifiers.link_id(self.workspace_id, link)
+        return identifiers.external_account_id(link, name)
 
 
 def parent_path(path: str) -> str | None:

@@ -45,6 +45,9 @@ class LinkAudit:
             self._tell("I2", subject, detail)
         if not in_int96(tx.amount):
             self._tell("I1", subject, f"the amount {tx.amount} is beyond Int96")
+        if reconciled_count != len(tx.reconciled):
+            detail = f"counts {reconciled_count} entries, {len(tx.reconciled)} account for it"
+            self._tell("I3", subject, detail)
         if tx.is_deleted and reconciled_count:
             self._tell("I3", subject, f"is deleted and reconciled by {reconciled_count} entries")
         self._currencies.setdefault(tx.account_id, set()).add(tx.currency)

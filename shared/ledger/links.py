@@ -3,12 +3,13 @@
     Link ──► ExternalAccount ──► Tx, by external id; one that was deleted may be synced again, and
                                  is another Tx then: the next of its sequence
 
-A record is a Tx as plain JSON values: the one form that DynamoDB's item and the search document
-carry.
+A record is a Tx as plain JSON values: what the search document carries. DynamoDB's item has the
+same body, but its revision and what accounts for it stand in attributes of their own
+(`shared/store/items.py`): they change without the body being read.
 
     tx  i id · w workspace · l link · a External Account · e account's external id · x external id
         n sequence · v amount · c currency · d description · p posted · t created · z deleted
-        r revision
+        r revision · m reconciled: Ledger Account id -> entry id
 """
 
 from dataclasses import dataclass
@@ -70,11 +71,16 @@ class Tx:
     posted_ms: int
     created_ms: int
     deleted_at_ms: int | None = None
+    reconciled: tuple[tuple[str, str], ...] = ()  # Ledger Account id, entry id; by account
     revision: int = 1
 
     @property
     def is_deleted(self) -> bool:
         return self.deleted_at_ms is not None
+
+    def entry_of(self, ledger_account_id: str) -> str | None:
+        """Id of the standing entry that accounts for the Tx in the Ledger Account."""
+        return dict(self.reconciled).get(ledger_account_id)
 
 
 Record = dict[str, Any]
@@ -99,6 +105,8 @@ def tx_record(tx: Tx) -> Record:
     }
     if tx.deleted_at_ms is not None:
         record["z"] = tx.deleted_at_ms
+    if tx.reconciled:
+        record["m"] = dict(tx.reconciled)
     return record
 
 
@@ -118,6 +126,7 @@ def tx_from_record(record: Record) -> Tx:
         posted_ms=record["p"],
         created_ms=record["t"],
         deleted_at_ms=record.get("z"),
+        reconciled=tuple(sorted(record.get("m", {}).items())),
         revision=record["r"],
     )
 

@@ -81,6 +81,10 @@ _ROWS = (
     Code(
         "linked_account_needs_reconcile_tx", "{path} is a Linked Ledger Account: use reconcileTx."
     ),
+    Code(
+        "linked_account_conflict",
+        "{path} stands already, linked to another External Account or with another currency.",
+    ),
     Code("ledger_entry_too_many_lines", "The entry has {count} lines; at most {max} are allowed."),
     Code("ledger_entry_too_many_tags", "The entry has {count} tags; at most {max} are allowed."),
     Code(

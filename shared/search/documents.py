@@ -6,7 +6,7 @@
     account  ledger sort_key id created type path pattern ancestors patterns instances parent
              external_account earliest latest flags
     group    ledger sort_key id key value created
-    tx       link external_account sort_key id external_id posted flags
+    tx       link external_account sort_key id external_id posted reconciled flags
 
 Everything else of a value travels in the document's `record`, unsearched, so that a page of hits is
 a page of whole values. Dates need no field: a day, in UTC or in the ledger's own time, is a range
@@ -303,6 +303,8 @@ def tx_documents(tx: Tx) -> list[Document]:
         "external_id": tx.external_id,
         "posted": tx.posted_ms,
     }
+    if tx.reconciled:
+        source["reconciled"] = [account_id for account_id, _ in tx.reconciled]
     if tx.is_deleted:
         source["flags"] = [DELETED]
     record = orjson.dumps(tx_record(tx))

@@ -11,11 +11,14 @@ JSON body.
        Tx's sequence (on place 1)
     d  when a Tx was deleted
     n  how many standing entries account for a Tx; one that is reconciled can't be deleted
+    @… of a Tx, with a Ledger Account's id: the entry that accounts for it there; empty once that
+       was reversed
     v  a balance, or what a mark was made for; c, C beside a total balance the part of it below the
        account (C counts in 10^30s)
     e  earliest moment of a posted window; l is its latest
     c  currency of an account (`*` when multi): guarded, so that no two posts give an instance two
        currencies
+    x  id of the External Account that an account is linked to: guarded likewise
 """
 
 from typing import Any
@@ -141,7 +144,14 @@ def account_attributes(account: LedgerAccount) -> Item:
     }
     if account.consistency is not None:
         body["g"] = consistency_record(account.consistency)
-    return {"b": orjson.dumps(body).decode(), "r": account.revision, "c": account.currency or "*"}
+    attributes: Item = {
+        "b": orjson.dumps(body).decode(),
+        "r": account.revision,
+        "c": account.currency or "*",
+    }
+    if account.linked is not None:
+        attributes["x"] = account.external_account_id or "-"
+    return attributes
 
 
 def account_from_item(item: Item) -> LedgerAccount:
@@ -405,9 +415,20 @@ def external_account_from_item(item: Item) -> ExternalAccount:
     )
 
 
+CLAIM_FREE = ""  # a claim once it was given back
+
+
+def claim_attribute(ledger_account_id: str) -> str:
+    """Where a Tx's item says which entry accounts for it in the Ledger Account."""
+    return f"@{ledger_account_id}"
+
+
 def tx_attributes(tx: Tx) -> Item:
-    """What a write sets: of what stands beside it (`h`, `n`) it says nothing."""
-    attributes: Item = {"b": orjson.dumps(tx_record(tx)).decode(), "r": tx.revision}
+    """What a write sets: of what stands beside it (`h`, `n`, claims) it says nothing."""
+    record = tx_record(tx)
+    del record["r"]
+    record.pop("m", None)
+    attributes: Item = {"b": orjson.dumps(record).decode(), "r": tx.revision}
     if tx.deleted_at_ms is not None:
         attributes["d"] = tx.deleted_at_ms
     return attributes
@@ -416,6 +437,7 @@ def tx_attributes(tx: Tx) -> Item:
 def new_tx_item(tx: Tx) -> Item:
     """The whole item of a Tx that is new."""
     assert tx.revision == 1
+    assert not tx.reconciled
     key = keys.tx(tx.id)
     item: Item = {"pk": key.pk, "sk": key.sk, **tx_attributes(tx)}
     if tx.sequence == 1:
@@ -425,9 +447,9 @@ def new_tx_item(tx: Tx) -> Item:
 
 def tx_from_item(item: Item) -> Tx:
     """The Tx of an item of kind `T`."""
-    tx = tx_from_record(_body(item))
+    claims = {name[1:]: each for name, each in item.items() if name[0] == "@" and each}
+    tx = tx_from_record({**_body(item), "r": item["r"], "m": claims})
     assert item["pk"] == f"T#{tx.id}"
-    assert item["r"] == tx.revision
     assert item.get("d") == tx.deleted_at_ms
     return tx
 

@@ -15,6 +15,7 @@ from shared.ledger.balances import BalanceKey, GroupPlace
 from shared.ledger.entries import Bounds, EntryCondition, Group, LedgerEntry, LedgerLine, Tag
 from shared.ledger.rejections import Rejection
 from shared.ledger.schemas import ConditionTemplate, EntryType
+from shared.ledger.strings import safe_string_problem
 from shared.limits import (
     CONDITIONS_PER_ENTRY_MAX,
     ENTRY_BYTES_MAX,
@@ -40,7 +41,7 @@ from write_service.planning.lines import (
     runtime_lines,
     typed_lines,
 )
-from write_service.planning.parameters import ParameterValues, check_parameters
+from write_service.planning.parameters import ParameterValues, check_parameters, shown
 from write_service.planning.view import LedgerView, ResolvedAccount
 from write_service.plans import (
     FIRST,
@@ -428,25 +429,33 @@ def build_account(
         parent_id=None if parent is None else identifiers.account_id(view.ledger.id, parent),
         parent_path=parent,
         created_ms=now_ms,
-        linked=_linked(account, texts),
+        linked=_linked(view, account, texts),
     )
 
 
 def _linked(
-    account: ResolvedAccount, texts: dict[str, str]
+    view: LedgerView, account: ResolvedAccount, texts: dict[str, str]
 ) -> tuple[str | None, str | None] | None:
+    """The Link's id and the external id, or no Link and the External Account's own id."""
     template = account.node.linked_account
     if template is None:
         return None
     for name in template.parameters:
         if name not in texts:
             raise refused("missing_parameter", name=name, where=f"the link of {account.path}")
-    link = template.link_id or template.link_ik
-    external = template.external_id or template.id
-    return (
-        None if link is None else link.render(texts),
-        None if external is None else external.render(texts),
-    )
+        problem = safe_string_problem(texts[name])
+        if problem is not None:
+            rule = f"{problem}, because it stands in the link of {account.path}"
+            raise refused("invalid_parameter", name=name, rule=rule, value=shown(texts[name]))
+    if template.id is not None:
+        return (None, template.id.render(texts))
+    assert template.external_id is not None
+    external_id = template.external_id.render(texts)
+    if template.link_ik is not None and template.link_id is None:
+        ik = template.link_ik.render(texts)
+        return (identifiers.link_id(view.ledger.workspace_id, ik), external_id)
+    assert template.link_id is not None
+    return (template.link_id.render(texts), external_id)
 
 
 def strong_list_items(

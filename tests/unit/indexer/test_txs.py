@@ -151,7 +151,8 @@ def test_the_audit_tells_what_links_and_txs_lack():
         )  # fmt: skip
         await table.write(Update(keys.tx(one.id), set={"h": 2}, add={"n": 1}))
         assert [each.detail for each in await world.judge()] == [
-            "is deleted and reconciled by 1 entries"
+            "counts 1 entries, 0 account for it",
+            "is deleted and reconciled by 1 entries",
         ]
         await table.write(Update(keys.tx(one.id), add={"n": -1}))
         account = keys.external_account(two.account_id)

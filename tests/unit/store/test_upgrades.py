@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import orjson
 
+from shared.ledger.identifiers import external_account_id, tx_id
 from shared.ledger.ledgers import Ledger, SchemaHead, SchemaVersion
+from shared.ledger.links import Tx, tx_record
 from shared.store import items, keys
 from shared.store.table import Item
 
@@ -38,3 +40,12 @@ def test_versions_of_a_keys_schemas_stand_apart_and_in_order():
     assert [sort.startswith(keys.schema_versions(1)) for sort in sorts] == [True] * 2 + [False] * 2
     later = items.schema_version_item(replace(VERSION, generation=2))
     assert items.schema_version_from_item(later).generation == 2
+
+
+def test_a_tx_has_its_revision_from_its_attribute():
+    account = external_account_id("a" * 32, "checking")
+    tx = Tx(tx_id(account, "t", 1), "w", "a" * 32, account, "checking", "t", 1, 5, "USD", "T", 1, 2)
+    item = items.new_tx_item(tx)
+    old = {**item, "b": orjson.dumps(tx_record(tx)).decode()}
+    assert items.tx_from_item(old) == items.tx_from_item(item) == tx
+    assert items.tx_from_item({**old, "r": 2}) == replace(tx, revision=2)
