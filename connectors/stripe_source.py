@@ -5,9 +5,11 @@ further: what is raised here is our own.
 """
 
 import re
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NoReturn
 
 import aiohttp
@@ -61,8 +63,10 @@ class StripeSource:
         self._key = api_key
         self._account_id = account_id
         self._link_name = link_name
+        is_tls = not url.startswith("http:")
         timeout = aiohttp.ClientTimeout(total=SOURCE_CALL_MS / 1000)
-        self._http = stripe.AIOHTTPClient(timeout=timeout)
+        connector = aiohttp.TCPConnector(ssl=_tls()) if is_tls else aiohttp.TCPConnector()
+        self._http = stripe.AIOHTTPClient(timeout=timeout, connector=connector)
         addresses: stripe.BaseAddresses = {"api": url.rstrip("/")} if url else {}
         self._client = stripe.StripeClient(
             api_key, http_client=self._http, base_addresses=addresses, max_network_retries=0
@@ -136,6 +140,12 @@ class StripeSource:
         if error.request_id:
             told = f"{told} ({error.request_id})"
         return " ".join(told.split())[:LINK_TROUBLE_CHARS_MAX]
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Trusts what the library trusts; made once, as reading all certificates takes a while."""
+    return ssl.create_default_context(cafile=stripe.ca_bundle_path)
 
 
 def _raise(problem: Exception) -> NoReturn:

@@ -4,7 +4,7 @@
 
 Both stand in the External Account of the currency (`acct_1_usd`) and were posted when Stripe
 created the balance transaction: that never changes, while the day on which its money becomes
-available may lie ahead. A fee of zero is a Tx of zero, so that every balance transaction is two Txs.
+available may lie ahead. A fee of zero is a Tx of zero, so every balance transaction is two Txs.
 """
 
 from collections.abc import Mapping, Sequence
