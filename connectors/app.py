@@ -17,6 +17,7 @@ from random import Random
 from fastapi import FastAPI
 
 from connectors.book import LinkBook, NativeLink
+from connectors.meters import LinkMeters
 from connectors.sealing import Sealer
 from connectors.sources import Source
 from connectors.stripe_source import StripeSource
@@ -68,13 +69,14 @@ def create_app(
     clock: Clock,
     synchroniser: Synchroniser,
     metrics: Metrics,
+    meters: LinkMeters,
 ) -> FastAPI:
     """What is answered from outside."""
 
     async def dynamodb() -> None:
         await table.get(keys.workspace("readiness"))
 
-    endpoint = WebhookEndpoint(book, sealer, clock, synchroniser, metrics)
+    endpoint = WebhookEndpoint(book, sealer, clock, synchroniser, meters)
     return FastAPI(
         title="Twofold connectors",
         openapi_url=None,
@@ -88,6 +90,7 @@ def create_app(
 async def serve(settings: Settings) -> None:
     """Syncs and answers until a signal; pages under way are finished and noted."""
     clock, metrics = SystemClock(), Metrics()
+    meters = LinkMeters(metrics)
     sealer = Sealer(settings.link_secret)
     async with open_table(settings, clock=clock, metrics=StoreMeter(metrics)) as table:
         process_id = secrets.token_hex(8)
@@ -102,7 +105,7 @@ async def serve(settings: Settings) -> None:
             opener(settings, services, book, sealer),
             poll_s=settings.link_poll_s,
             jitter=rng.random,
-            metrics=metrics,
+            meters=meters,
         )
         app = create_app(
             table=table,
@@ -111,6 +114,7 @@ async def serve(settings: Settings) -> None:
             clock=clock,
             synchroniser=synchroniser,
             metrics=metrics,
+            meters=meters,
         )
         syncing = asyncio.create_task(synchroniser.run())
         try:

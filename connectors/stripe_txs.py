@@ -13,11 +13,10 @@ from typing import Any
 from connectors.sources import Refusal, SourceAccount, SourcePage, SourceTransaction, SourceTx
 from shared.ledger.amounts import in_int96
 from shared.ledger.currencies import currency_precision, make_currency
+from shared.ledger.links import STRIPE_FEE, STRIPE_GROSS
+from shared.ledger.positions import POSTED_MS_MAX
 from shared.ledger.strings import safe_string_problem
 from shared.limits import CUSTOM_CURRENCY_PRECISION_MAX, DESCRIPTION_CHARS_MAX
-
-GROSS = "_gross"
-FEE = "_fee"
 
 # Decimal places of Stripe's amounts. They aren't always the currency's own: Stripe counts ISK and
 # UGX in hundredths that don't exist, and MGA in whole ariary.
@@ -64,21 +63,27 @@ def read_page(
 
 def _transaction(account_id: str, link_name: str, given: Given) -> SourceTransaction:
     name = given.get("id")
-    if not isinstance(name, str) or safe_string_problem(name + GROSS) is not None:
+    if (
+        not isinstance(name, str)
+        or not name
+        or safe_string_problem(name + STRIPE_GROSS) is not None
+    ):
         raise _Unreadable("its id can't be part of an external id")
     currency = currency_of(given.get("currency"))
     if currency is None:
         shown = str(given.get("currency"))[:_SHOWN_CHARS_MAX]
         raise _Unreadable(f"its currency {shown} is not known")
     created_s = _whole(given, "created")
+    if not 0 <= created_s * 1000 <= POSTED_MS_MAX:
+        raise _Unreadable(f"its created {created_s} is no time")
     account = stripe_account(account_id, link_name, currency)
     description = _description(given)
     gross = _amount(_whole(given, "amount"), currency)
     fee = _amount(_whole(given, "fee"), currency)
     posted_ms = created_s * 1000
     txs = (
-        SourceTx(account, name + GROSS, gross, description, posted_ms),
-        SourceTx(account, name + FEE, -fee, f"Fee: {description}", posted_ms),
+        SourceTx(account, name + STRIPE_GROSS, gross, description, posted_ms),
+        SourceTx(account, name + STRIPE_FEE, -fee, f"Fee: {description}", posted_ms),
     )
     return SourceTransaction(name, created_s, txs)
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from connectors.book import LinkBook, NativeLink
+from connectors.meters import LinkMeters
 from connectors.progress import (
     Progress,
     backoff_ms,
@@ -43,7 +44,7 @@ from shared.limits import (
     LINKS_AT_ONCE_MAX,
     TXS_PER_SYNC_MAX,
 )
-from shared.observe import EventLog, Metrics
+from shared.observe import EventLog
 from write_service.commands import ExternalAccountMatch, LinkMatch, SyncedTx, SyncTxs
 from write_service.links import sync_accounts, sync_txs
 from write_service.planning.links import WantedAccount
@@ -87,15 +88,15 @@ class Synchroniser:
         *,
         poll_s: int,
         jitter: Callable[[], float],
-        metrics: Metrics,
+        meters: LinkMeters,
     ) -> None:
         self._services = services
         self._book = book
         self._open = open_source
         self._poll_ms = poll_s * 1000
         self._jitter = jitter
-        self._rounds = metrics.link_rounds
-        self._transactions = metrics.link_transactions
+        self._rounds = meters.rounds
+        self._transactions = meters.transactions
         self._seen: dict[tuple[str, str], SourceTransaction] = {}  # (Link, id)
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by sort key
         self._stop = asyncio.Event()

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connectors.book import LinkBook, LinkSecrets
+from connectors.meters import LinkMeters
 from connectors.sealing import SealBroken, Sealer
 from shared.clock import Clock
 from shared.errors import StoreError
@@ -26,7 +27,7 @@ from shared.limits import (
     WEBHOOK_SECRETS_AGE_MS,
     WEBHOOK_SECRETS_HELD_MAX,
 )
-from shared.observe import EventLog, Metrics
+from shared.observe import EventLog
 
 LOG = EventLog("webhooks")
 WEBHOOK_ASKED = "webhook_asked"
@@ -44,13 +45,13 @@ class WebhookEndpoint:
     """The endpoint of all Links of a deployment."""
 
     def __init__(
-        self, book: LinkBook, sealer: Sealer, clock: Clock, wakes: Wakes, metrics: Metrics
+        self, book: LinkBook, sealer: Sealer, clock: Clock, wakes: Wakes, meters: LinkMeters
     ) -> None:
         self._book = book
         self._sealer = sealer
         self._clock = clock
         self._wakes = wakes
-        self._count = metrics.webhooks
+        self._count = meters.webhooks
         self._held: dict[str, tuple[LinkSecrets | None, int]] = {}  # by Link, when it was read
 
     def route(self) -> Route:

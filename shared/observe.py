@@ -199,14 +199,6 @@ class Metrics:
             "projector",
         )
         self.checkpoints = self._counter("checkpoints", "Checkpoints written", "projector")
-        # Native Links
-        self.link_rounds = self._counter(
-            "link_rounds", "Rounds of native Links, by how they ended", "type", "outcome"
-        )
-        self.link_transactions = self._counter(
-            "link_transactions", "Transactions of native Links that became Txs", "type"
-        )
-        self.webhooks = self._counter("webhooks", "Webhooks of native Links", "outcome")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"twofold_{name}", text, labels, registry=self.registry)

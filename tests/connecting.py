@@ -9,6 +9,7 @@ from typing import Any, cast
 from connectors.app import create_app, opener
 from connectors.book import LinkBook, NativeLink
 from connectors.links import LinkAdmin, parser, run
+from connectors.meters import LinkMeters
 from connectors.sealing import Sealer
 from connectors.synchroniser import OpenSource, Synchroniser
 from shared.clock import FixedClock
@@ -55,6 +56,7 @@ class ConnectRig:
         self.services = write_services(self.table, self.clock, self._tokens, process=name)
         self.book = LinkBook(self.table, self.clock, name)
         self.metrics = Metrics()
+        self.meters = LinkMeters(self.metrics)
         self.open: OpenSource = opener(self.settings, self.services, self.book, self.sealer)
         self.synchroniser = self.make_synchroniser(self.open)
         self.admin = LinkAdmin(self.services, self.book, self.sealer, self.settings.stripe_url)
@@ -65,6 +67,7 @@ class ConnectRig:
             clock=self.clock,
             synchroniser=self.synchroniser,
             metrics=self.metrics,
+            meters=self.meters,
         )
 
     def make_synchroniser(self, open_source: OpenSource) -> Synchroniser:
@@ -74,7 +77,7 @@ class ConnectRig:
             open_source,
             poll_s=self.settings.link_poll_s,
             jitter=lambda: 0.5,
-            metrics=self.metrics,
+            meters=self.meters,
         )
 
     async def command(self, *words: str, secret: str = KEY) -> str:

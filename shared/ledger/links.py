@@ -23,6 +23,10 @@ STRIPE_LINK = "StripeLink"
 INCREASE_LINK = "IncreaseLink"
 UNIT_LINK = "UnitLink"
 
+# What the external ids of the two Txs end with that a balance transaction of Stripe becomes.
+STRIPE_GROSS = "_gross"
+STRIPE_FEE = "_fee"
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
