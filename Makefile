@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 SETUP := $(VENV)/.twofold-setup
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FAST_TESTS := tests/unit tests/property tests/model tests/contract tests/api tests/style
-SOURCES := shared cli write_service read_service indexer infra loadtests examples tests
+SOURCES := shared cli connectors write_service read_service indexer infra loadtests examples tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo check test-fast test sim conformance chaos bench load verify rebuild wheel clean

@@ -48,6 +48,30 @@ LINKS_CACHED_MAX = 10_000
 EXTERNAL_ACCOUNTS_CACHED_MAX = 50_000
 TXS_CACHED_MAX = 20_000  # about 20 MB
 
+# --- Native Links: all ours ---------------------------------------------------------------------
+LINK_LOOK_MS = 1_000  # between two looks for Links that are due
+LINK_LEASE_MS = 60_000  # how long a Link's item stands still before another process takes it over
+LINK_GAP_MS = 2_000  # between two rounds that webhooks ask for
+LINK_POLL_S_MAX = 86_400
+LINK_BACKOFF_MS = 1_000
+LINK_BACKOFF_MS_MAX = 300_000
+LINK_OVERLAP_S = 600  # what a round reads again: transactions that were listed late
+LINKS_AT_ONCE_MAX = 4  # of one process
+NATIVE_LINKS_MAX = 10_000
+NATIVE_LINKS_PER_PAGE = 100
+LINK_REFUSALS_KEPT_MAX = 20  # the newest transactions that could not be written
+LINK_TROUBLE_CHARS_MAX = 300
+LINK_SEEN_MAX = 100_000  # transactions that a process remembers as written
+LINK_SECRET_BYTES_MIN = 32
+LINK_SECRETS_MAX = 10
+SOURCE_KEY_CHARS_MAX = 300
+SOURCE_PAGE_MAX = 100  # balance transactions of one page of Stripe's list
+SOURCE_CALL_MS = 20_000
+WEBHOOK_BODY_BYTES_MAX = 500_000
+WEBHOOK_AGE_S_MAX = 300  # how old a signature may be
+WEBHOOK_SECRETS_AGE_MS = 30_000  # how long an endpoint's secret is remembered
+WEBHOOK_SECRETS_HELD_MAX = 10_000
+
 # --- Lists --------------------------------------------------------------------------------------
 PAGE_SIZE_DEFAULT = 20
 PAGE_SIZE_MAX = 200
@@ -221,6 +245,7 @@ assert TXS_PER_SYNC_MAX * 2 <= TRANSACT_ITEMS_MAX * 2  # two transactions carry 
 assert QUERY_DEPTH_MAX <= QUERY_NESTING_MAX
 assert DOCUMENT_CHARS_MAX <= DOCUMENTS_CACHED_CHARS_MAX
 assert DOCUMENT_CHARS_MAX < REQUEST_BODY_BYTES_MAX
+assert SOURCE_CALL_MS + STORE_CALL_MS_MAX + STORE_TIMEOUT_MS < LINK_LEASE_MS
 assert FORWARD_CONNECT_MS < REQUEST_TIMEOUT_MS
 assert CLIENT_REFRESH_MS < CLIENT_AGE_MS_MAX <= 60_000  # a revocation takes a minute, as is told
 assert CLIENTS_PER_PAGE <= BATCH_GET_KEYS_MAX

@@ -147,7 +147,7 @@ class Member:
 
     def holds(self) -> "set[BalanceKey | str]":
         """What no other batch may write while this member is in one: strong balances, Txs."""
-        held: set[BalanceKey | str] = set(self.keys())
+        held: set[BalanceKey | str] = {d.key for plan in self.plans for d in plan.deltas}
         return held | self.tx_ids() if self.reconciles else held
 
     def entry_ids(self) -> list[str]:

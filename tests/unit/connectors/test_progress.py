@@ -1,0 +1,115 @@
+"""A round goes back in time; the next one begins where it began, and a little before."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.progress import (
+    Progress,
+    Round,
+    again,
+    backoff_ms,
+    begun,
+    failed,
+    finished,
+    progress_from_record,
+    progress_record,
+    resumed,
+    stopped,
+    with_page,
+)
+from connectors.sources import Refusal, SourcePage, SourceTransaction
+from shared.limits import (
+    LINK_BACKOFF_MS_MAX,
+    LINK_OVERLAP_S,
+    LINK_REFUSALS_KEPT_MAX,
+    LINK_TROUBLE_CHARS_MAX,
+)
+
+SECONDS = st.none() | st.integers(0, 2**33)
+REFUSALS = st.lists(st.builds(Refusal, st.text(max_size=5), st.text(max_size=5)), max_size=3)
+PROGRESSES = st.builds(
+    Progress,
+    status=st.sampled_from(["new", "syncing", "idle", "waiting", "stopped"]),
+    high_s=SECONDS,
+    round=st.none()
+    | st.builds(
+        Round, SECONDS, SECONDS, SECONDS, st.none() | st.text(max_size=9), st.integers(0, 9)
+    ),
+    synced=st.integers(0, 9),
+    rounds=st.integers(0, 9),
+    finished_ms=SECONDS,
+    failures=st.integers(0, 99),
+    trouble=st.text(max_size=9),
+    refusals=REFUSALS.map(tuple),
+    refused=st.integers(0, 9),
+)
+
+
+def page(*created_s: int, after: str | None = None) -> SourcePage:
+    return SourcePage(tuple(SourceTransaction(f"t{n}", n, ()) for n in created_s), (), after)
+
+
+@given(PROGRESSES)
+def test_a_progress_survives_its_record(progress: Progress) -> None:
+    assert progress_from_record(progress_record(progress)) == progress
+
+
+def test_a_round_ends_at_the_newest_that_it_saw() -> None:
+    progress = begun(Progress())
+    assert progress.round == Round(None)
+    progress = with_page(progress, page(90, 80, after="t80"), 2, ())
+    progress = with_page(progress, page(95, 70), 1, ())  # one that was listed out of its order
+    assert progress.round == Round(None, 95, 70, None, 4)
+    done = finished(progress, 1_000)
+    assert (done.status, done.high_s, done.round, done.synced) == ("idle", 95, None, 3)
+    assert begun(done).round == Round(95 - LINK_OVERLAP_S)
+
+
+def test_a_round_that_found_nothing_leaves_the_mark_where_it_was() -> None:
+    before = replace(Progress(), high_s=50)
+    assert finished(with_page(begun(before), page(), 0, ()), 1).high_s == 50
+    assert finished(with_page(begun(before), page(40), 0, ()), 1).high_s == 50
+
+
+def test_a_round_that_was_left_goes_on() -> None:
+    progress = with_page(begun(Progress()), page(9, after="t9"), 1, ())
+    for change in (lambda p: failed(p, "x"), lambda p: stopped(p, "x"), resumed):
+        assert begun(change(progress)).round == progress.round
+
+
+def test_all_or_some_of_it_can_be_read_again() -> None:
+    progress = stopped(replace(Progress(), high_s=50, rounds=2, refused=1), "x")
+    anew = again(progress, 10)
+    assert (anew.status, anew.round, anew.refused, anew.trouble) == ("idle", Round(10), 0, "")
+    assert finished(with_page(begun(anew), page(20), 0, ()), 1).high_s == 50
+    assert begun(again(progress, None)).round == Round(None)
+
+
+def test_a_transaction_is_refused_once_and_the_newest_refusals_are_kept() -> None:
+    progress = begun(Progress())
+    for number in range(LINK_REFUSALS_KEPT_MAX + 5):
+        refusal = Refusal(f"t{number}", "no")
+        progress = with_page(progress, page(), 0, (refusal,))
+        progress = with_page(progress, page(), 0, (refusal,))
+    assert progress.refused == LINK_REFUSALS_KEPT_MAX + 5
+    assert len(progress.refusals) == LINK_REFUSALS_KEPT_MAX
+    assert progress.refusals[-1].id == f"t{LINK_REFUSALS_KEPT_MAX + 4}"
+
+
+def test_a_page_that_is_written_ends_what_failed() -> None:
+    progress = with_page(failed(begun(Progress()), "x" * 999), page(1), 1, ())
+    assert (progress.failures, progress.trouble) == (0, "")
+    assert len(failed(progress, "x" * 999).trouble) == LINK_TROUBLE_CHARS_MAX
+
+
+@pytest.mark.parametrize("failures, jitter, expected", [(1, 0, 500), (1, 1, 1_000), (2, 1, 2_000)])
+def test_pauses_double(failures: int, jitter: float, expected: int) -> None:
+    assert backoff_ms(replace(Progress(), failures=failures), jitter) == expected
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1))
+def test_pauses_are_bounded(failures: int, jitter: float) -> None:
+    assert 500 <= backoff_ms(replace(Progress(), failures=failures), jitter) <= LINK_BACKOFF_MS_MAX
