@@ -139,7 +139,7 @@ class Member:
     @property
     def reconciles(self) -> bool:
         """Whether the plans write any Tx's item."""
-        return any([plan.claims for plan in self.plans])
+        return any(plan.claims for plan in self.plans)
 
     def tx_ids(self) -> set[str]:
         """Ids of the Txs whose items the plans write."""
