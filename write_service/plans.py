@@ -136,11 +136,6 @@ class Member:
         """Strong balances that the member moves or asks about."""
         return {delta.key for plan in self.plans for delta in plan.deltas}
 
-    @property
-    def reconciles(self) -> bool:
-        """Whether the plans write any Tx's item."""
-        return any(plan.claims for plan in self.plans)
-
     def tx_ids(self) -> set[str]:
         """Ids of the Txs whose items the plans write."""
         return {claim.tx_id for plan in self.plans for claim in plan.claims}
@@ -148,7 +143,10 @@ class Member:
     def holds(self) -> "set[BalanceKey | str]":
         """What no other batch may write while this member is in one: strong balances, Txs."""
         held: set[BalanceKey | str] = {d.key for plan in self.plans for d in plan.deltas}
-        return held | self.tx_ids() if self.reconciles else held
+        for plan in self.plans:
+            for claim in plan.claims:
+                held.add(claim.tx_id)
+        return held
 
     def entry_ids(self) -> list[str]:
         """Ids of the entries whose items the plans write."""
