@@ -264,9 +264,12 @@ async def test_txs_are_reconciled_with_lines_of_the_request(client: Any) -> None
             (str(amount), name),
             (str(amount), None),
         ]
-    await desk.comes_to(ledger, [])
-    own = [(await ask(client, OWN, ik=ledger, path=path)) for path in (BANK, FEES)]
-    assert [each["ledgerAccount"]["ownBalance"] for each in own] == ["25", "25"]
+
+    async def balances() -> list[str]:
+        found = [await ask(client, OWN, ik=ledger, path=path) for path in (BANK, FEES)]
+        return [each["ledgerAccount"]["ownBalance"] for each in found]
+
+    await eventually(balances, ["25", "25"])
 
 
 @rule("guide F.i", "The gross and the fee Tx of one Stripe transaction are reconciled in one call")
@@ -288,7 +291,6 @@ async def test_both_txs_of_a_charge_are_reconciled_in_one_call(client: Any) -> N
         shown = (await ask(client, TX, id=tx))["tx"]
         assert shown["ledgerEntryIds"] == [result.entry.id]
         assert shown["ledgerLineIds"] == [result.lines[at].id]
-    await desk.comes_to(ledger, [])
 
 
 @BY_ONE_CLIENT
