@@ -15,6 +15,7 @@ from shared.ledger.ledgers import Ledger
 from shared.store import items, keys
 from shared.store.items import claim_attribute
 from shared.store.table import Put, Update
+from tests.api.test_write_accounts import CREATE_ALL, open_plain
 from tests.linking import GET_TX, LinkRig, tx
 from tests.read_rig import OTHER_WORKSPACE, WORKSPACE
 
@@ -489,3 +490,19 @@ async def test_lines_show_their_txs_and_are_found_by_them(rig: LinkRig) -> None:
         assert [node["amount"] for node in nodes] == expected
     refused = await rig.ask(LINES, ik="main", path=CASH, filter={"externalTxIds": ["t1"]})
     assert [code for code, _ in refused.refusals] == ["invalid_filter"]
+
+
+async def test_linked_accounts_without_a_schema_are_read_alike(rig: LinkRig) -> None:
+    await rig.bank()
+    await open_plain(rig)
+    linked = {"linkId": LINK_ID, "externalId": "checking"}
+    account = {"ik": "bank", "name": "Bank", "type": "asset", "linkedAccount": linked}
+    made = await rig.mutate(CREATE_ALL, ledger={"ik": "plain"}, accounts=[account])
+    assert made["__typename"] == "CreateLedgerAccountsResult", made
+    await rig.synced(tx("t1"))
+    await rig.index_txs()
+    shown = (await rig.ask(ACCOUNT, ik="plain", path="bank")).data["ledgerAccount"]
+    assert shown["linkedAccount"]["externalId"] == "checking"
+    assert shown["link"]["name"] == "Link bank"
+    found = (await rig.ask(UNRECONCILED, ik="plain", path="bank")).data["ledgerAccount"]
+    assert external_ids(found["unreconciledTxs"]["nodes"]) == ["t1"]
