@@ -11,6 +11,7 @@ from loadtests.common.api import Api
 from loadtests.common.connection import Connection
 from loadtests.common.system import System
 from tests.conformance.command_line import twofold
+from tests.conformance.guide_documents import CREATE as CREATE_LEDGER
 from tests.conformance.guide_documents import Guide, eventually
 from tests.conformance.rules import rule
 
@@ -117,7 +118,8 @@ def test_an_account_is_linked_by_the_environment(bank: Bank, tmp_path: Path) -> 
     ids = {"BANK_LINK_ID": bank.link, "BANK_ACCOUNT_ID": "bank-account-2"}
     twofold(bank.connection, "store-schema", "--path", file, **ids)
     ik = guide.own("ledger-ik")
-    twofold(bank.connection, "create-ledger", "--ik", ik, "--name", "L", "--schema", file, **ids)
+    made = {"ik": ik, "ledger": {"name": "Guide"}, "key": document["key"]}
+    bank.api.mutate(CREATE_LEDGER, made)
     found = bank.api.execute(LINKED, {"ik": ik, "path": "assets-root/operating"})["ledgerAccount"]
     assert (found["linkedAccount"], found["link"]) == (
         {"externalId": "bank-account-2"},
