@@ -234,7 +234,7 @@ class LinkAdmin:
 
     async def _shown(self, state: NativeLink) -> dict[str, Any]:
         link, progress = await self._link(state), state.progress
-        under_way = progress.round
+        under_way = progress.resting or progress.round
         return {
             "workspace": state.workspace_id,
             "ik": link.ik,
