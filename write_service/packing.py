@@ -267,6 +267,9 @@ def account_write(account: LedgerAccount) -> Update:
 
 def items_needed(plans: Sequence[EntryPlan]) -> int:
     """The most items that an atomic member writes: entries, chains, lists, accounts, balances."""
+    if len(plans) == 1 and plans[0].chain is None:  # nothing of one plan comes twice
+        plan = plans[0]
+        return 1 + len(plan.listed) + len(plan.deltas) + len(plan.accounts)
     balances: set[BalanceKey] = set()
     accounts: set[str] = set()
     count = 0

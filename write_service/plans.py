@@ -123,8 +123,11 @@ class Member:
 
     def entry_ids(self) -> list[str]:
         """Ids of the entries whose items the plans write."""
-        ids = [plan.entry.id for plan in self.plans]
-        for plan in self.plans:
+        plans = self.plans
+        if len(plans) == 1 and plans[0].chain is None:
+            return [plans[0].entry.id]
+        ids = [plan.entry.id for plan in plans]
+        for plan in plans:
             if plan.chain is not None:
                 ids += plan.chain.entry_ids()
         return ids
