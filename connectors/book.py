@@ -242,6 +242,12 @@ class LinkBook:
         webhook = sealer.open(sealed, f"{link_id}.webhook") if sealed else ""
         return LinkSecrets(str(item["w"]), api_key, webhook, str(item["k"]))
 
+    async def sealed(self, link_id: str) -> str:
+        """The Link's key as it is sealed, for who can't open it."""
+        item = await self._table.get(keys.link_secrets(link_id), consistent=True)
+        assert item is not None, "a native Link is made with its secrets"
+        return str(item["k"])
+
     async def keep(self, link_id: str, secrets: LinkSecrets, sealer: Sealer) -> bool:
         """Replaces the Link's secrets, as they were read, by these, sealed by the newest secret of
         the setting; False when somebody else changed them meanwhile.

@@ -28,7 +28,7 @@ import orjson
 
 from connectors.book import LinkBook, LinkSecrets, NativeLink
 from connectors.progress import Progress, again, resumed
-from connectors.sealing import Sealer
+from connectors.sealing import SealBroken, Sealer
 from connectors.sources import NOT_SUPPORTED
 from connectors.stripe_source import StripeSource, is_account_id, key_env
 from connectors.stripe_txs import stripe_account
@@ -170,7 +170,10 @@ class LinkAdmin:
         if _env_of(api_key) != link.env:
             raise _fail(f"The Link is in {link.env}, and the key is not.")
         await self._tried(api_key, state.account_id, link.name)
-        kept = await self._kept(state)
+        try:
+            kept = await self._kept(state)
+        except SealBroken:  # the setting's secret was lost: so is the webhook's
+            kept = LinkSecrets(workspace_id, "", "", await self._book.sealed(state.link_id))
         await self._keep(state, replace(kept, api_key=api_key))
         return await self._change(workspace_id, ik, resumed)
 
@@ -231,7 +234,7 @@ class LinkAdmin:
 
     async def _shown(self, state: NativeLink) -> dict[str, Any]:
         link, progress = await self._link(state), state.progress
-        under_way = progress.round
+        under_way = progress.resting or progress.round
         return {
             "workspace": state.workspace_id,
             "ik": link.ik,

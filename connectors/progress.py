@@ -9,9 +9,12 @@ round begins at that note: what came meanwhile is on its way. It begins LINK_OVE
 it must, because a transaction may be listed a moment after others of its second or of a later one;
 reading one again changes nothing. The first round has no beginning: it is the whole history. Each
 page that is written moves `after`, so a round goes on where it was left.
+
+A long round rests now and then, for a short one that brings in what came on top meanwhile: so new
+transactions don't wait for the end of a history of years.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Literal
 
 from connectors.sources import Refusal, SourcePage
@@ -20,6 +23,7 @@ from shared.limits import (
     LINK_BACKOFF_MS_MAX,
     LINK_OVERLAP_S,
     LINK_REFUSALS_KEPT_MAX,
+    LINK_REST_PAGES,
     LINK_TROUBLE_CHARS_MAX,
 )
 
@@ -44,6 +48,7 @@ class Round:
     oldest_s: int | None = None  # how far back it has come
     after: str | None = None
     looked: int = 0  # transactions that were on its pages
+    pages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Progress:
     status: Status = "new"
     high_s: int | None = None  # everything created until then is synced, but for refusals
     round: Round | None = None  # the one under way
+    resting: Round | None = None  # a long one, while a short one goes before it
     synced: int = 0  # transactions whose Txs were written
     rounds: int = 0  # that were finished
     finished_ms: int | None = None  # when the last one was
@@ -83,6 +89,7 @@ def with_page(
         oldest_s=_extreme(min, under_way.oldest_s, page.oldest_s),
         after=page.after,
         looked=under_way.looked + len(page.transactions) + len(page.unreadable),
+        pages=under_way.pages + 1,
     )
     known = {each.id for each in progress.refusals}
     kept = {each.id: each for each in (*progress.refusals, *refusals)}
@@ -102,10 +109,25 @@ def _extreme(choose: Any, one: int | None, other: int | None) -> int | None:
     return choose(known) if known else None
 
 
-def finished(progress: Progress, now_ms: int) -> Progress:
-    """After the last page: what the round saw first is where the next one begins."""
+def rested(progress: Progress) -> Progress:
+    """After a page that isn't the last: a long round lets what is new go first, now and then."""
     under_way = progress.round
     assert under_way is not None
+    newest_s = under_way.newest_s
+    if progress.resting or newest_s is None or under_way.pages % LINK_REST_PAGES:
+        return progress
+    return replace(progress, round=Round(newest_s - LINK_OVERLAP_S), resting=under_way)
+
+
+def finished(progress: Progress, now_ms: int) -> Progress:
+    """After the last page: what the round saw first is where the next one begins. One that rested
+    for it goes on.
+    """
+    under_way, resting = progress.round, progress.resting
+    assert under_way is not None
+    if resting is not None:
+        newest_s = _extreme(max, resting.newest_s, under_way.newest_s)
+        return replace(progress, round=replace(resting, newest_s=newest_s), resting=None)
     return replace(
         progress,
         status="idle",
@@ -143,8 +165,14 @@ def resumed(progress: Progress) -> Progress:
 
 
 def again(progress: Progress, since_s: int | None) -> Progress:
-    """What an operator lets be read again: all of it, or what was created since then."""
-    return replace(resumed(progress), round=Round(since_s), refusals=(), refused=0)
+    """What an operator lets be read again: all of it, or what was created since then; and what
+    would have been read in any case.
+    """
+    high_s = progress.high_s
+    if since_s is not None:
+        since_s = None if high_s is None else min(since_s, high_s - LINK_OVERLAP_S)
+    anew = Round(since_s)
+    return replace(resumed(progress), round=anew, resting=None, refusals=(), refused=0)
 
 
 def backoff_ms(progress: Progress, jitter: float) -> int:
@@ -157,7 +185,6 @@ def backoff_ms(progress: Progress, jitter: float) -> int:
 # --- As JSON values -------------------------------------------------------------------------------
 def progress_record(progress: Progress) -> dict[str, Any]:
     """The progress as JSON values."""
-    under_way = progress.round
     record: dict[str, Any] = {
         "status": progress.status,
         "high": progress.high_s,
@@ -169,24 +196,20 @@ def progress_record(progress: Progress) -> dict[str, Any]:
         "refusals": [[each.id, each.reason] for each in progress.refusals],
         "refused": progress.refused,
     }
-    if under_way is not None:
-        record["round"] = [
-            under_way.since_s,
-            under_way.newest_s,
-            under_way.oldest_s,
-            under_way.after,
-            under_way.looked,
-        ]
+    for name, each in (("round", progress.round), ("resting", progress.resting)):
+        if each is not None:
+            record[name] = list(astuple(each))
     return record
 
 
 def progress_from_record(record: dict[str, Any]) -> Progress:
     """The progress that `progress_record` was given."""
-    under_way = record.get("round")
+    under_way, resting = record.get("round"), record.get("resting")
     return Progress(
         status=_STATUSES[record["status"]],
         high_s=record["high"],
         round=None if under_way is None else Round(*under_way),
+        resting=None if resting is None else Round(*resting),
         synced=record["synced"],
         rounds=record["rounds"],
         finished_ms=record["finished"],

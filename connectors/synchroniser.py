@@ -24,6 +24,7 @@ from connectors.progress import (
     failed,
     finished,
     from_the_top,
+    rested,
     stopped,
     with_page,
 )
@@ -218,6 +219,8 @@ class Synchroniser:
                 self._transactions.labels(held.type).inc(written.new)
                 if page.after is None:
                     progress = finished(progress, self._services.clock.now_ms())
+                else:
+                    progress = rested(progress)
                 held = await self._book.note(held, progress)
                 if progress.round is None:
                     break

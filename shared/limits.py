@@ -56,6 +56,7 @@ LINK_POLL_S_MAX = 86_400
 LINK_BACKOFF_MS = 1_000
 LINK_BACKOFF_MS_MAX = 300_000
 LINK_OVERLAP_S = 600  # what a round reads again: transactions that were listed late
+LINK_REST_PAGES = 100  # of a long round, between two short ones that bring in what is new
 LINKS_AT_ONCE_MAX = 4  # of one process
 NATIVE_LINKS_MAX = 10_000
 NATIVE_LINKS_PER_PAGE = 100

@@ -246,6 +246,18 @@ async def test_secrets_are_sealed_anew_and_the_old_one_is_taken_away(rig: Connec
     assert state.progress.trouble == "no secret of TWOFOLD_LINK_SECRET opens it"
 
 
+async def test_a_link_whose_seal_nobody_can_open_takes_a_key_again(rig: ConnectRig) -> None:
+    link_id = await rig.create()
+    rig.sealer = Sealer("a secret that came after the first was lost")
+    rig.restart()
+    assert (await rig.sync()).progress.status == "stopped"
+    await rig.command("set-key", *NAMED)
+    assert (await rig.sync()).progress.status == "idle"
+    kept = await rig.book.secrets(link_id, rig.sealer)
+    assert kept is not None
+    assert (kept.api_key, kept.webhook_secret) == (KEY, "")
+
+
 async def test_two_who_change_a_secret_at_once_do_not_undo_each_other(rig: ConnectRig) -> None:
     link_id = await rig.create()
     old = await rig.book.secrets(link_id, rig.sealer)

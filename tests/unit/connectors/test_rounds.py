@@ -164,6 +164,28 @@ async def test_an_account_without_transactions_is_synced(rig: ConnectRig) -> Non
     rig.judge()
 
 
+async def test_new_ones_come_in_while_a_long_history_is_read(
+    rig: ConnectRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.progress.LINK_REST_PAGES", 3)
+    rig.server.add(*[transaction(n * 60) for n in range(850)])
+    await rig.create()
+    numbers = iter(range(900 * 60, 10**6, 60))
+    rig.server.on_list = lambda: rig.server.add(transaction(next(numbers)))
+    rig.server.queries.clear()
+    rig.server.faults = ["fine"] * 8 + [500]
+    state = await rig.sync()
+    held = {each["id"] for each in rig.server.held}
+    synced = {tx.external_id.removesuffix("_gross") for tx in rig.txs()}
+    assert state.progress.rounds == 0  # of eight pages six are the history's
+    assert len(held - synced) == 850 - 599
+    assert words(rig.server.queries).since[3] == str(CREATED_S + 900 * 60 - LINK_OVERLAP_S)
+    rig.server.on_list = lambda: None
+    await rig.later()
+    await rig.later()
+    rig.judge()
+
+
 # --- What goes wrong ------------------------------------------------------------------------------
 @pytest.mark.parametrize("fault", [429, 500, 503, "cut", "nonsense"])
 async def test_a_round_that_fails_goes_on_from_its_page(rig: ConnectRig, fault: int | str) -> None:
