@@ -33,6 +33,7 @@ from tests.hostile.link_cases import LINK_CASES
 from tests.hostile.linked_cases import LINKED_CASES
 from tests.hostile.posting_cases import POSTING_CASES
 from tests.hostile.reading_cases import READING_CASES
+from tests.hostile.reconciling_cases import RECONCILING_CASES
 from tests.hostile.revision_cases import REVISION_CASES
 from tests.hostile.schema_cases import SCHEMA_CASES
 from tests.hostile.transport_cases import TRANSPORT_CASES
@@ -52,6 +53,7 @@ ALL_CASES = [
     *ACCOUNT_CASES,
     *LINK_CASES,
     *LINKED_CASES,
+    *RECONCILING_CASES,
 ]
 CASES_MIN = 200
 CASES_PER_LOOK = 25  # a look reads both tables whole
