@@ -388,6 +388,22 @@ async def test_unreconciled_txs_are_read_page_by_page_each_one_search(rig: LinkR
     assert [code for code, _ in refused.refusals] == ["invalid_cursor"]
 
 
+async def test_unreconciled_txs_of_a_list_of_accounts_are_searched_together(rig: LinkRig) -> None:
+    await rig.bank("checking", "savings")
+    for ik in ("main", "other"):
+        await rig.ledger(ik, chart())
+    await rig.synced(tx("t1"), tx("s1", account="savings"))
+    await rig.index_txs()
+    query = """query all($ik: SafeString!) { ledger(ledger: {ik: $ik}) {
+      ledgerAccounts(filter: {isLinkedAccount: true}) {
+        nodes { path unreconciledTxs { nodes { externalId } } } } } }"""
+    for ik in ("main", "main", "other"):
+        nodes = (await rig.ask(query, ik=ik)).data["ledger"]["ledgerAccounts"]["nodes"]
+        found = {node["path"]: external_ids(node["unreconciledTxs"]["nodes"]) for node in nodes}
+        assert found == {BANK: ["t1"], SAVINGS: ["s1"]}
+        assert rig.searches == [1, 2]
+
+
 async def test_only_linked_accounts_have_unreconciled_txs(rig: LinkRig) -> None:
     await rig.ledger("main", chart())
     for path in (CASH, "assets"):
