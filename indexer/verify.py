@@ -5,10 +5,10 @@ nothing.
 
 Held against the entries: each entry itself (balance, id, chain), strong balances, balance histories
 with their months and hours, strong lists, accounts, and every document of the search indices; and,
-unless ledgers are named, what belongs to Links: External Accounts and the Txs' sequences. Exits 1
-on any difference. It reads without a lock: while entries are being posted, what is under way
-shows as a difference, so let the load end first; `--wait` gives the indexer that long to catch up,
-and differences to vanish.
+unless ledgers are named, what belongs to Links: External Accounts, the Txs' sequences, and that
+each Tx is accounted for by exactly the entries whose lines name it. Exits 1 on any difference. It
+reads without a lock: while entries are being posted, what is under way shows as a difference, so
+let the load end first; `--wait` gives the indexer that long to catch up, and differences to vanish.
 """
 
 import argparse

@@ -18,7 +18,7 @@ finds it only when both agree; one that names nothing is refused. What is anothe
 found.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from read_service.connections import PageInfo
@@ -48,7 +48,6 @@ from shared.search.index import ACCOUNTS_OF_EXTERNAL, TXS_NEWEST, Hit
 from shared.store import keys
 from shared.store.items import (
     external_account_from_item,
-    ledger_from_item,
     link_from_item,
     newest_sequence,
     tx_from_item,
@@ -249,21 +248,10 @@ async def entries_of_tx(context: RequestContext, tx: Tx) -> list[LedgerEntry]:
     entry_ids = dict.fromkeys([entry_id for _, entry_id in tx.reconciled])
     entries = await context.entries(list(entry_ids))
     found = [entry for entry in entries if entry is not None]
-    live = await _live_ledgers(context, {entry.ledger_id for entry in found})
+    ledger_ids = {entry.ledger_id for entry in found}
+    live = await context.catalog.live_ledgers(context.workspace_id, ledger_ids)
     standing = [entry for entry in found if entry.ledger_id in live]
     return sorted(standing, key=lambda entry: (-entry.posted_ms, -entry.created_ms, entry.id))
-
-
-async def _live_ledgers(context: RequestContext, ledger_ids: Iterable[str]) -> set[str]:
-    """Those of `ledger_ids` that the workspace has: one BatchGetItem."""
-    loading = [(each, context.items.load(keys.ledger(each))) for each in sorted(ledger_ids)]
-    live = set()
-    for ledger_id, each in loading:
-        item = await each
-        ledger = None if item is None else ledger_from_item(item)
-        if ledger and ledger.state == "live" and ledger.workspace_id == context.workspace_id:
-            live.add(ledger_id)
-    return live
 
 
 # --- Lists from Elasticsearch ---------------------------------------------------------------------
@@ -274,7 +262,8 @@ async def _tx_nodes(_: RequestContext, hits: Sequence[Hit]) -> list[Tx]:
 async def _account_nodes(context: RequestContext, hits: Sequence[Hit]) -> list[LedgerAccount]:
     """Accounts of many ledgers: those of a deleted one stay indexed for a moment."""
     accounts = [account_from_source(hit.source) for hit in hits]
-    live = await _live_ledgers(context, {account.ledger_id for account in accounts})
+    ledger_ids = {account.ledger_id for account in accounts}
+    live = await context.catalog.live_ledgers(context.workspace_id, ledger_ids)
     return [account for account in accounts if account.ledger_id in live]
 
 

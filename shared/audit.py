@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import orjson
 
-from shared.audit_links import take_of_links
+from shared.audit_links import claims_of, due_claims, take_of_links
 from shared.ledger.accounts import LedgerAccount, ancestor_paths
 from shared.ledger.audits import (
     Chains,
@@ -27,7 +27,7 @@ from shared.ledger.audits import (
     audit_group,
     audit_history,
     audit_window,
-    differences,
+    content_differences,
 )
 from shared.ledger.chart import ConsistencyConfig, pattern_of
 from shared.ledger.clearing import ClearingState, PostedWindow, touched_paths
@@ -63,13 +63,13 @@ from shared.store.table import Item
 # What parsing an item that is written wrong can raise.
 UNREADABLE = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
-SetName = tuple[
-    str, str
-]  # a ledger's, account's or External Account's id, and the kind of document or list
+# A ledger's, account's, External Account's or workspace's id, and the kind of document or list
+SetName = tuple[str, str]
 NOT_STRONG = ConsistencyConfig()
 ENTRY_LIST = "list of entries"
 LINE_LIST = "list of lines"
 ACCOUNT_IKS = "iks of accounts"
+CLAIMS = "reconciled Txs"
 
 
 class MemberSet:
@@ -170,6 +170,8 @@ class Auditor:
             detail = f"its ledger {entry.ledger_id} is not there"
             self.findings.append(Finding("I3", f"entry {entry.id}", detail))
             return
+        for claim in due_claims(entry) if self._only is None else ():
+            self._add(self._due, (entry.workspace_id, CLAIMS), *claim)
         if ledger.state == "deleted":
             self._gone.add(ledger.id)
             for path in {line.account_path for line in entry.lines}:
@@ -201,6 +203,8 @@ class Auditor:
         """Links, their accounts and Txs belong to no ledger: judged when all ledgers are."""
         thing = take_of_links(self._of_links, item)
         if isinstance(thing, Tx):
+            for claim in claims_of(thing):
+                self._add(self._found, (thing.workspace_id, CLAIMS), *claim)
             for document in tx_documents(thing):
                 self._due_document(document)
         if thing is not None and thing.currency and thing.currency.startswith(CUSTOM_PREFIX):
@@ -559,7 +563,7 @@ class Auditor:
             if name[1] in kinds:
                 if not documents:
                     continue
-            elif due is None and name[1] != ACCOUNT_IKS:
+            elif due is None and name[1] not in (ACCOUNT_IKS, CLAIMS):
                 continue  # a list that isn't strong now may keep items of when it was
             elif name[1] == LINE_LIST and not self._lists_lines(name[0]):
                 continue
@@ -584,14 +588,11 @@ class Auditor:
     def _judge_set(self, name: SetName) -> list[Finding]:
         owner, kind = name
         subject = f"{kind} of {owner}"
+        invariant = "I3" if kind == CLAIMS else "I7"
         due, found = self._due.get(name), self._found.get(name)
         if not self._detailed:
-            counts = [0 if each is None else each.fingerprint.count for each in (found, due)]
-            return [Finding("I7", subject, f"{counts[0]} stand, {counts[1]} should; they differ")]
+            stand, should = (0 if each is None else each.fingerprint.count for each in (found, due))
+            return [Finding(invariant, subject, f"{stand} stand, {should} should; they differ")]
         seen = {} if found is None or found.members is None else found.members
         wanted = {} if due is None or due.members is None else due.members
-        findings = differences("I7", subject, seen, wanted)
-        for member in sorted(seen.keys() & wanted.keys()):
-            if seen[member] != wanted[member]:
-                findings.append(Finding("I7", subject, f"{member} has other contents"))
-        return findings
+        return content_differences(invariant, subject, seen, wanted)

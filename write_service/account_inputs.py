@@ -4,11 +4,17 @@ As in inputs.py: GraphQL has coerced the scalars, what its types can't say is ch
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from shared.ledger.accounts import AccountType, CurrencyMode
+from shared.ledger.identifiers import (
+    external_account_id,
+    is_id,
+    parse_external_account_id,
+)
+from shared.ledger.strings import safe_string_problem
 from shared.limits import (
     ACCOUNT_PATH_CHARS_MAX,
     ACCOUNTS_PER_CREATION_MAX,
@@ -28,6 +34,7 @@ from write_service.inputs import (
     ledger_match,
     refuse,
 )
+from write_service.planning.parameters import shown
 
 Mode = Literal["eventual", "strong"]
 
@@ -44,13 +51,19 @@ class ConsistencyInput(Input):
     totalBalanceUpdates: Mode | None = None  # noqa: N815
 
 
+class ExternalAccountMatchInput(Input):
+    externalId: str | None = None  # noqa: N815
+    id: str | None = None
+    linkId: str | None = None  # noqa: N815
+
+
 class NewAccountInput(Input):
     childLedgerAccounts: list["NewAccountInput"] = Field(default_factory=list)  # noqa: N815
     consistencyConfig: ConsistencyInput | None = None  # noqa: N815
     currency: CurrencyMatchInput | None = None
     currencyMode: CurrencyMode | None = None  # noqa: N815
     ik: str
-    linkedAccount: dict[str, Any] | None = None  # noqa: N815
+    linkedAccount: ExternalAccountMatchInput | None = None  # noqa: N815
     name: str
     parent: LedgerAccountMatchInput | None = None
     type: AccountType | None = None
@@ -81,11 +94,9 @@ def new_account(where: str, account: NewAccountInput, *, is_top: bool = True) ->
     """One account with everything below it. Raises RejectionError."""
     check_ik(f"{where}.ik", account.ik)
     check_chars(f"{where}.name", account.name, NAME_CHARS_MAX)
-    if account.linkedAccount is not None:
-        if account.childLedgerAccounts:
-            detail = f"{where}.linkedAccount: only an account without children can be linked"
-            raise refuse("bad_request", detail=detail)
-        raise refuse("not_implemented", what=f"{where}.linkedAccount")
+    if account.linkedAccount is not None and account.childLedgerAccounts:
+        detail = f"{where}.linkedAccount: only an account without children can be linked"
+        raise refuse("bad_request", detail=detail)
     if account.parent is not None and not is_top:
         detail = f"{where}.parent: an account below another one is given no parent"
         raise refuse("bad_request", detail=detail)
@@ -105,7 +116,37 @@ def new_account(where: str, account: NewAccountInput, *, is_top: bool = True) ->
                 for at, child in children
             ]
         ),
+        linked=None
+        if account.linkedAccount is None
+        else _linked(f"{where}.linkedAccount", account.linkedAccount),
     )
+
+
+def _linked(where: str, match: ExternalAccountMatchInput) -> tuple[str | None, str]:
+    """What an ExternalAccountMatchInput names: by id, or by Link and external id. It may not exist
+    yet, but it must be a name that one can have.
+    """
+    account_id, external_id, link = match.id, match.externalId, match.linkId
+    if link is not None and external_id is not None:
+        derived = external_account_id(link, external_id)
+        is_name = is_id(link) and safe_string_problem(external_id) is None
+        if not is_name or account_id not in (None, derived):
+            what = f"{where}: the externalId {shown(external_id)} in the Link {shown(link)}"
+            raise refuse("external_account_not_found", what=what)
+        return (link, external_id)
+    if account_id is None:
+        rule = "an External Account, by id, or by externalId and linkId"
+        raise refuse("invalid_match", where=where, rule=rule)
+    parsed = parse_external_account_id(account_id)
+    if parsed is None or link not in (None, parsed[0]):
+        what = f"{where}: the id {shown(account_id)}"
+        raise refuse("external_account_not_found", what=what)
+    if external_id is not None:
+        if external_account_id(parsed[0], external_id) != account_id:
+            what = f"{where}: the id {shown(account_id)}, externalId {shown(external_id)}"
+            raise refuse("external_account_not_found", what=what)
+        return (parsed[0], external_id)
+    return (None, account_id)
 
 
 def _consistency(where: str, stated: ConsistencyInput | None) -> StatedConsistency:

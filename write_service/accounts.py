@@ -20,6 +20,7 @@ from shared.store.items import (
     account_from_item,
     account_ik_item,
     account_item,
+    external_account_from_item,
 )
 from shared.store.table import Absent, Is, Put, TableName, Transacted, Update, Write
 from write_service.commands import (
@@ -72,6 +73,7 @@ async def _create(services: WriteServices, command: CreateLedgerAccounts) -> Mad
                 new.append(account)
         currencies = [account.currency for account in new]
         await services.prefetcher.check_currencies(ledger.workspace_id, currencies)
+        await _check_links(services, new)
         written = await _write(services, new)
         mine.update([account.id for account in written])
         if len(written) == len(new):
@@ -80,6 +82,37 @@ async def _create(services: WriteServices, command: CreateLedgerAccounts) -> Mad
                 services.catalog.learn_account(account)
             return [(account, account.id not in mine) for account in accounts]
     raise Overloaded(f"others keep creating accounts of the Ledger {ledger.ik}")
+
+
+async def _check_links(services: WriteServices, accounts: Sequence[LedgerAccount]) -> None:
+    """Refuses a link to an External Account that is known to be another workspace's, or to hold
+    another currency. One that doesn't exist yet is judged when its Txs are reconciled.
+    """
+    ids = [account.external_account_id for account in accounts if account.linked is not None]
+    wanted = list(dict.fromkeys([each for each in ids if each is not None]))
+    if not wanted:
+        return
+    found = await services.table.get_many(
+        [keys.external_account(each) for each in wanted], consistent=True
+    )
+    standing = {
+        each: external_account_from_item(item)
+        for each, item in zip(wanted, found, strict=True)
+        if item is not None
+    }
+    for account in accounts:
+        external = standing.get(account.external_account_id or "")
+        if external is None:
+            continue
+        services.catalog.learn_external_account(external)
+        if external.workspace_id != account.workspace_id:
+            what = f"the id {external.id}"
+            raise RejectionError(reject("external_account_not_found", what=what))
+        if None not in (external.currency, account.currency) and (
+            external.currency != account.currency
+        ):
+            detail = f"it is {account.currency}, the External Account holds {external.currency}"
+            raise RejectionError(reject("invalid_currency", where=account.path, detail=detail))
 
 
 async def _parents(

@@ -113,6 +113,8 @@ class NewAccount:
     consistency: StatedConsistency
     parent: AccountMatch | None
     children: tuple["NewAccount", ...]
+    # Of a Linked Ledger Account: Link and external id, or None and the External Account's own id.
+    linked: tuple[str | None, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

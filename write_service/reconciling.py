@@ -10,7 +10,7 @@ nothing. Whatever is refused or fails on what is remembered is read and planned 
 reconciled at once, anywhere, are one entry: the guards let one of them through.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -150,7 +150,7 @@ async def _decide(
         first = found.txs[0]
         to = EntryPlace(first.external_id, FIRST)
         if is_moved:
-            to = await _place(services, view.ledger, first)
+            to = await _place(services, view.ledger, first, wanted[0].account.id)
         now_ms = services.clock.now_ms()
         return plan_reconciliation(command, view, draft, found.txs, now_ms, to)
     except RejectionError as error:
@@ -181,18 +181,30 @@ async def _replay_of(
     return refused if standing is None else await _replayed(services, standing)
 
 
-async def _place(services: WriteServices, ledger: Ledger, first: Tx) -> EntryPlace:
-    """The Tx's external id as the entry's ik; the Tx's own id where another entry of the ledger has
-    that one. Raises RejectionError when both are taken.
+async def _place(services: WriteServices, ledger: Ledger, first: Tx, account_id: str) -> EntryPlace:
+    """The first of its possible iks that no other entry of the ledger stands with. Raises
+    RejectionError when all are taken.
     """
-    for ik in (first.external_id, first.id):
+    for ik in _iks(first, account_id):
         end = await chain_end(services.table, ledger.id, ik)
         if end is None:
             return EntryPlace(ik, FIRST)
         if end.entry.is_reversal:
             return EntryPlace(ik, place_after(end.entry))
-    detail = "another Ledger Entry, and the external id of the Tx is the ik of a third"
-    raise RejectionError(reject("ik_conflict", ik=first.id, detail=detail))
+    detail = "another Ledger Entry, as were all iks that the entry could have instead"
+    raise RejectionError(reject("ik_conflict", ik=first.external_id, detail=detail))
+
+
+def _iks(tx: Tx, account_id: str) -> Iterator[str]:
+    """The Tx's external id; where another entry has that, the Tx's own id; where that accounts for
+    the Tx in another Ledger Account, both ids. An entry that was migrated away from its Tx keeps
+    its ik: then a number follows.
+    """
+    yield tx.external_id
+    yield tx.id
+    yield f"{tx.id}-{account_id}"
+    for number in range(2, CHAIN_LOOKS_MAX):
+        yield f"{tx.id}-{account_id}-{number}"
 
 
 # --- In the place of another entry ----------------------------------------------------------------

@@ -418,3 +418,14 @@ def differences(
         Finding(invariant, subject, f"{name} should not be there") for name in sorted(seen - due)
     ]
     return missing + surplus
+
+
+def content_differences(
+    invariant: str, subject: str, found: Mapping[str, bytes], wanted: Mapping[str, bytes]
+) -> list[Finding]:
+    """What is missing, too much, or has other contents, by name."""
+    findings = differences(invariant, subject, found, wanted)
+    for name in sorted(found.keys() & wanted.keys()):
+        if found[name] != wanted[name]:
+            findings.append(Finding(invariant, subject, f"{name} has other contents"))
+    return findings

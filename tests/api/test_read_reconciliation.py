@@ -15,6 +15,7 @@ from shared.ledger.ledgers import Ledger
 from shared.store import items, keys
 from shared.store.items import claim_attribute
 from shared.store.table import Put, Update
+from tests.api.test_write_accounts import CREATE_ALL, open_plain
 from tests.linking import GET_TX, LinkRig, tx
 from tests.read_rig import OTHER_WORKSPACE, WORKSPACE
 
@@ -299,8 +300,7 @@ async def test_a_page_of_linked_accounts_is_one_search_and_one_read_of_heads(rig
     await rig.bank()
     for number in range(5):
         await rig.ledger(f"l{number}", chart())
-    query = LINKED.replace("path name type ledger { ik } linkedAccount { externalId }", "path")
-    answer = await rig.ask(query, match={"id": CHECKING})
+    answer = await rig.ask(LINKED, match={"id": CHECKING})
     assert len(answer.data["externalAccount"]["ledgerAccounts"]["nodes"]) == 5
     assert (rig.calls, rig.read_keys, rig.searches) == ({"BatchGetItem": 2}, 6, [1])
 
@@ -339,7 +339,7 @@ async def test_unreconciled_txs_are_those_that_no_entry_of_the_account_accounts_
     assert await listed("main", SAVINGS) == ["s1"]
     own = account_id(main.id, BANK)
     freed = Update(
-        keys.tx(txs[1]["id"]), set={claim_attribute(own): items.CLAIM_FREE}, add={"n": -1, "r": 1}
+        keys.tx(txs[1]["id"]), set={claim_attribute(own): items.NO_ENTRY}, add={"n": -1, "r": 1}
     )
     await rig.table.write(freed)
     await rig.index_txs()
@@ -386,6 +386,22 @@ async def test_unreconciled_txs_are_read_page_by_page_each_one_search(rig: LinkR
         UNRECONCILED, ik="main", path=BANK, after=info["endCursor"], filter=narrowed
     )
     assert [code for code, _ in refused.refusals] == ["invalid_cursor"]
+
+
+async def test_unreconciled_txs_of_a_list_of_accounts_are_searched_together(rig: LinkRig) -> None:
+    await rig.bank("checking", "savings")
+    for ik in ("main", "other"):
+        await rig.ledger(ik, chart())
+    await rig.synced(tx("t1"), tx("s1", account="savings"))
+    await rig.index_txs()
+    query = """query all($ik: SafeString!) { ledger(ledger: {ik: $ik}) {
+      ledgerAccounts(filter: {isLinkedAccount: true}) {
+        nodes { path unreconciledTxs { nodes { externalId } } } } } }"""
+    for ik in ("main", "main", "other"):
+        nodes = (await rig.ask(query, ik=ik)).data["ledger"]["ledgerAccounts"]["nodes"]
+        found = {node["path"]: external_ids(node["unreconciledTxs"]["nodes"]) for node in nodes}
+        assert found == {BANK: ["t1"], SAVINGS: ["s1"]}
+        assert rig.searches == [1, 2]
 
 
 async def test_only_linked_accounts_have_unreconciled_txs(rig: LinkRig) -> None:
@@ -452,7 +468,10 @@ async def test_entries_of_a_list_of_txs_are_read_together(rig: LinkRig) -> None:
         *[(f"t{at}", [{"ik": f"t{at}", "ledger": {"ik": "main"}}], [{"amount": str(at)}])
           for at in (4, 3, 2, 1)],
     ]  # fmt: skip
-    # The External Account; four entries; their ledger.
+    # The External Account, and four entries; their ledger is known for a second.
+    assert (rig.calls, rig.read_keys, rig.searches) == ({"BatchGetItem": 2}, 5, [1])
+    rig.clock.advance(1_000)
+    await rig.ask(LIST_ENTRIES, match={"id": CHECKING})
     assert (rig.calls, rig.read_keys, rig.searches) == ({"BatchGetItem": 3}, 6, [1])
 
 
@@ -487,3 +506,19 @@ async def test_lines_show_their_txs_and_are_found_by_them(rig: LinkRig) -> None:
         assert [node["amount"] for node in nodes] == expected
     refused = await rig.ask(LINES, ik="main", path=CASH, filter={"externalTxIds": ["t1"]})
     assert [code for code, _ in refused.refusals] == ["invalid_filter"]
+
+
+async def test_linked_accounts_without_a_schema_are_read_alike(rig: LinkRig) -> None:
+    await rig.bank()
+    await open_plain(rig)
+    linked = {"linkId": LINK_ID, "externalId": "checking"}
+    account = {"ik": "bank", "name": "Bank", "type": "asset", "linkedAccount": linked}
+    made = await rig.mutate(CREATE_ALL, ledger={"ik": "plain"}, accounts=[account])
+    assert made["__typename"] == "CreateLedgerAccountsResult", made
+    await rig.synced(tx("t1"))
+    await rig.index_txs()
+    shown = (await rig.ask(ACCOUNT, ik="plain", path="bank")).data["ledgerAccount"]
+    assert shown["linkedAccount"]["externalId"] == "checking"
+    assert shown["link"]["name"] == "Link bank"
+    found = (await rig.ask(UNRECONCILED, ik="plain", path="bank")).data["ledgerAccount"]
+    assert external_ids(found["unreconciledTxs"]["nodes"]) == ["t1"]

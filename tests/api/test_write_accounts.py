@@ -236,7 +236,7 @@ async def test_an_ik_makes_one_account_of_its_ledger(writer: WriteRig):
            "currency": {"code": "CUSTOM", "customCurrencyId": "gems"}}],
          "custom_currency_not_found"),
         ([{"ik": "a", "name": "A", "type": "asset", "linkedAccount": {"id": "x"}}],
-         "not_implemented"),
+         "external_account_not_found"),
         ([{"ik": "a", "name": "A", "type": "asset", "linkedAccount": {"id": "x"},
            "childLedgerAccounts": [{"ik": "b", "name": "B"}]}], "bad_request"),
         ([{"ik": "a", "name": "A", "type": "asset", "consistencyConfig": {

@@ -5,23 +5,19 @@ the generated package is used as its own users would.
 """
 
 import importlib
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import httpx
 import pytest
 
 from loadtests.common.system import System
 from tests.conformance.asking import arguments
-from tests.conformance.command_line import ran, twofold
+from tests.conformance.command_line import generated_client, twofold
 from tests.conformance.conftest import Awaited
 from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
-
-CODEGEN = Path(sys.executable).with_name("fragment-python-client-codegen")
 
 
 @pytest.fixture
@@ -42,17 +38,11 @@ def generated(
         *("gen-graphql", "--key", schema["key"], "--include-runtime-args"),
         *("--output", queries / "queries.graphql"),
     )
-    sdl = tmp_path / "schema.graphql"
-    base = system.connection.api_url.removesuffix("/graphql")
-    sdl.write_text(httpx.get(f"{base}/schema.graphql").raise_for_status().text)
     mode = request.node.callspec.params["client"]
-    name = f"generated_{mode}_client"
-    flags = ["--sync"] if mode == "sync" else []
-    ran(CODEGEN, "-i", queries, "-n", name, "-o", tmp_path, "-s", sdl, *flags)
-    monkeypatch.syspath_prepend(tmp_path)
-    for module in [each for each in sys.modules if each.split(".")[0] == name]:
-        monkeypatch.delitem(sys.modules, module)
-    return importlib.import_module(name)
+    name, is_sync = f"generated_{mode}_client", mode == "sync"
+    return generated_client(
+        system.connection, queries, tmp_path, name, monkeypatch, is_sync=is_sync
+    )
 
 
 @rule("guide D.c", "The Python code generator runs on the generated queries; its client posts")

@@ -1,5 +1,6 @@
 """The guide's documents that reconcile Txs, or read what is reconciled and what isn't."""
 
+import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from loadtests.common.api import Api
 from loadtests.common.connection import Connection
 from loadtests.common.system import System
-from tests.conformance.command_line import twofold
+from tests.conformance.asking import arguments
+from tests.conformance.command_line import generated_client, twofold
+from tests.conformance.guide_documents import CREATE as CREATE_LEDGER
 from tests.conformance.guide_documents import Guide, eventually
 from tests.conformance.rules import rule
 
@@ -104,8 +107,10 @@ def test_an_account_is_linked_by_fixed_ids(bank: Bank) -> None:
 
 @rule("guide F.d", "store-schema replaces ${ENV_VAR} in linkedAccount, so that each environment "
       "has its own External Accounts")  # fmt: skip
-@rule("guide D.c", "A type whose lines carry a Tx gets an operation on reconcileTx, without ik")
-def test_an_account_is_linked_by_the_environment(bank: Bank, tmp_path: Path) -> None:
+@rule("guide D.c", "The client that is generated for a type whose lines carry a Tx reconciles it")
+def test_an_account_is_linked_by_the_environment(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     guide = Guide(bank.connection, "f")
     document = guide.own(guide.schema("d_environment"))
     line = {"key": "bank", "account": {"path": "assets-root/operating"},
@@ -117,22 +122,27 @@ def test_an_account_is_linked_by_the_environment(bank: Bank, tmp_path: Path) -> 
     ids = {"BANK_LINK_ID": bank.link, "BANK_ACCOUNT_ID": "bank-account-2"}
     twofold(bank.connection, "store-schema", "--path", file, **ids)
     ik = guide.own("ledger-ik")
-    twofold(bank.connection, "create-ledger", "--ik", ik, "--name", "L", "--schema", file, **ids)
+    made = {"ik": ik, "ledger": {"name": "Guide"}, "key": document["key"]}
+    bank.api.mutate(CREATE_LEDGER, made)
     found = bank.api.execute(LINKED, {"ik": ik, "path": "assets-root/operating"})["ledgerAccount"]
     assert (found["linkedAccount"], found["link"]) == (
         {"externalId": "bank-account-2"},
         {"id": bank.link},
     )
-    generated = tmp_path / "queries.graphql"
-    told = ("gen-graphql", "--key", document["key"], "--output", generated)
+    queries = tmp_path / "queries"
+    queries.mkdir()
+    told = ("gen-graphql", "--key", document["key"], "--output", queries / "queries.graphql")
     twofold(bank.connection, *told)
     bank.sync("tx-cli", 40, account=2)
-    variables = {"ledgerIk": ik, "tx_id": "tx-cli", "what": "tea"}
-    operation = generated.read_text(encoding="utf-8")
-    assert "mutation ReconcileBankArrives($ledgerIk: SafeString!, $tx_id: String!" in operation
-    result = bank.api.mutate(operation, variables)
-    assert (result["entry"]["ik"], result["entry"]["posted"]) == ("tx-cli", POSTED)
-    assert [(each["account"]["path"], each["amount"]) for each in result["lines"]] == [
+    name = "generated_reconciling_client"
+    generated_client(bank.connection, queries, tmp_path, name, monkeypatch, is_sync=True)
+    made = importlib.import_module(f"{name}.client").Client
+    with made(**arguments(bank.connection)) as client:
+        answer = client.reconcile_bank_arrives(ledger_ik=ik, tx_id="tx-cli", what="tea")
+    result = answer.reconcile_tx
+    assert result.typename__ == "ReconcileTxResult", result
+    assert (result.entry.ik, result.entry.posted) == ("tx-cli", POSTED)
+    assert [(each.account.path, each.amount) for each in result.lines] == [
         ("assets-root/operating", "40"),
         ("income", "40"),
     ]
@@ -183,7 +193,7 @@ def test_the_guide_s_tx_is_reconciled(bank: Bank) -> None:
     guide = opened(bank, "f", "ledger-ik")
     bank.sync("tx_12345", 900)
     name = "g_reconcile_tx"
-    assert reconciled(guide, name)["code"] == "entry_type_not_found"
+    assert reconciled(guide, name)["code"] == "ledger_entry_type_not_found"
     parameters = {"user_id": "customer-1", "funding_amount": "900"}
     found = reconciled(
         guide,

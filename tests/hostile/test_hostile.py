@@ -31,6 +31,7 @@ from tests.hostile.document_cases import DOCUMENT_CASES
 from tests.hostile.group_cases import GROUP_CASES
 from tests.hostile.ledger_cases import LEDGER_MUTATION_CASES
 from tests.hostile.link_cases import LINK_CASES
+from tests.hostile.linked_cases import LINKED_CASES
 from tests.hostile.posting_cases import POSTING_CASES
 from tests.hostile.reading_cases import READING_CASES
 from tests.hostile.revision_cases import REVISION_CASES
@@ -51,6 +52,7 @@ ALL_CASES = [
     *GROUP_CASES,
     *ACCOUNT_CASES,
     *LINK_CASES,
+    *LINKED_CASES,
 ]
 CASES_MIN = 200
 TIMEOUT_S = 30

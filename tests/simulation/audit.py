@@ -24,9 +24,10 @@ def audit_fates(world: "World") -> list[str]:
         standing = entries.get(answer.id)
         if standing is None or _core(standing) != _core(answer):
             wrong.append(f"{answer.ik} was answered as {answer.id} and stands otherwise")
+    for asked in (*world.posts, *world.reconciliations):
+        if any(answer.hidden for answer in asked.answers):
+            wrong.append(f"{asked} was answered with entries that were taken back")
     for post in world.posts:
-        if any(answer.hidden for answer in post.answers):
-            wrong.append(f"{post.iks} were answered with entries that were taken back")
         present = [ik in iks for ik in post.iks]
         if len(set(present)) > 1:
             wrong.append(f"of {post.iks} only {present} stand")

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.errors import RejectionError
 from shared.ledger.entries import Group, LedgerEntry
+from tests.linked_books import TYPES, reconcile_body
 from tests.write_rig import WORKSPACE
 from write_service.chains import entry_by_id
 from write_service.commands import EntryMatch, LedgerMatch, UpdateLedgerEntry
@@ -37,12 +38,28 @@ class Change:
     fate: str = "unknown"  # acknowledged, refused, unknown
     answers: list[LedgerEntry] = field(default_factory=list)
 
+    @property
+    def takes_over(self) -> bool:
+        """Whether it is a migration whose new entry accounts for a Tx of the old one."""
+        if self.kind != "migrate" or len(self.answers) < 3:
+            return False
+        old, _, new = self.answers
+        return not set(_txs(old)).isdisjoint(_txs(new))
+
+
+def _txs(entry: LedgerEntry) -> list[str]:
+    return [line.tx_external_id for line in entry.lines if line.tx_external_id is not None]
+
 
 def make_change(rng: Random, known: list[LedgerEntry], label: str, body: dict[str, Any]) -> Change:
     """A change of one of the entries that clients know of."""
     entry = rng.choice(known[-NEWEST:] if rng.random() < 0.7 else known)
     group = (rng.choice(["order", "batch", "later"]), str(rng.randrange(3)))
     groups = (group,) if rng.random() < 0.5 else ()
+    txs = _txs(entry)
+    if txs and rng.random() < 0.8:  # a migration may take its Txs over
+        number = int(rng.choice(txs)[1:])
+        body = reconcile_body(rng.choice(TYPES), number, rng.choice("xyz"))
     return Change(rng.choice(KINDS), entry.id, label, body, groups)
 
 

@@ -16,6 +16,7 @@ from tests.simulation.audit import (
 from tests.simulation.books import Bookkeeper, audit_books
 from tests.simulation.links import Syncers, audit_syncs
 from tests.simulation.plain import audit_creations
+from tests.simulation.reconciling import Reconcilers, audit_reconciliations
 from tests.simulation.world import CLIENTS, World
 
 
@@ -30,7 +31,7 @@ async def simulate(seed: int) -> Counter[str]:
     finally:
         await world.stop()
     wrong = [*world.wrong, *audit_fates(world), *audit_changes(world), *audit_conditions(world)]
-    wrong += [*audit_syncs(syncers), *audit_books(world)]
+    wrong += [*audit_syncs(syncers), *audit_reconciliations(world), *audit_books(world)]
     wrong += [*audit_creations(world.creations, world.accounts())]
     wrong += [str(finding) for finding in await audit_everything(world)]
     assert not wrong, f"seed {seed}: " + "; ".join(wrong[:20])
@@ -43,7 +44,8 @@ async def _live(world: World, syncers: Syncers) -> None:
     bookkeeper = Bookkeeper(world)
     clients = [world.client(number) for number in range(CLIENTS)]
     try:
-        await asyncio.gather(*clients, bookkeeper.run(), syncers.run())
+        reconcilers = Reconcilers(world)
+        await asyncio.gather(*clients, bookkeeper.run(), syncers.run(), reconcilers.run())
     finally:
         world.calm()
         await chaos
@@ -75,10 +77,19 @@ def reached(world: World) -> Counter[str]:
     )
     for post in world.posts:
         found[f"fate: {post.fate}"] += 1
+    for asked in world.reconciliations:
+        found[f"reconcile: {asked.fate}"] += 1
+        found["reconcile: replayed"] += asked.is_replay
     for change in world.changes:
         joined = change.kind == "update" and change.groups and change.fate == "acknowledged"
         found["a group joined"] += bool(joined)
         found[f"{change.kind}: {change.fate}"] += 1
+        found["Txs taken over"] += change.takes_over
+    found["Txs freed"] = sum(
+        line.tx_id is not None
+        for entry in world.entries().values()
+        for line in (entry.lines if entry.is_reversed else ())
+    )
     longest = max((entry.position for entry in world.entries().values()), default=0)
     found["chain of 5"] += longest >= 5
     return found

@@ -20,6 +20,8 @@ FAULTS = {
     *["rebuild done", "rebuild killed", "rebuild failed", "a group joined"],
     *["fate: acknowledged", "fate: refused"],
     *["synced", "synced again", "sync refused", "sync lost", "txs deleted"],
+    *[f"reconcile: {fate}" for fate in ("acknowledged", "refused", "replayed")],
+    *["reconcile lost", "deletion refused", "Txs taken over", "Txs freed"],
     *["version stored", "ledger deleted", "schema deleted", "bookkeeping lost"],
     *["update: acknowledged", "update: refused", "reverse: acknowledged"],
     *["migrate: acknowledged", "migrate: refused", "chain of 5"],

@@ -41,8 +41,10 @@ from shared.testing.memory_index import MemoryIndex
 from shared.testing.memory_stream import MemoryStream
 from shared.testing.simulator import VirtualClock
 from tests.clearing_schema import with_clearing
+from tests.linked_books import open_linked
 from tests.simulation import plain
 from tests.simulation.changes import Change, ask_change, make_change
+from tests.simulation.reconciling import Reconciliation
 from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
 from write_service.plans import Committed, Outcome, Rejected
@@ -119,6 +121,7 @@ class World:
         self.posts: list[Post] = []
         self.creations: list[plain.Creation] = []
         self.changes: list[Change] = []
+        self.reconciliations: list[Reconciliation] = []
         self.wrong: list[str] = []  # what clients were told and can't be right
         self.table = FaultyTable(
             self.memory, self._rng(), swarm_table(self._rng(), rate_max=FAULT_RATE_MAX)
@@ -173,6 +176,7 @@ class World:
             document=with_clearing(),
         )
         await plain.open_plain(calm)
+        await open_linked(calm)
         self.writers = [self.start_writer() for _ in range(2)]
         self.indexers = [self.start_indexer(f"i{at}") for at in range(2)]
 
@@ -286,7 +290,8 @@ class World:
 
     def told(self) -> list[LedgerEntry]:
         """Every entry that a client was told of, at the revision that it was told at."""
-        return [entry for each in (*self.posts, *self.changes) for entry in each.answers]
+        asked = (*self.posts, *self.changes, *self.reconciliations)
+        return [entry for each in asked for entry in each.answers]
 
     async def client(self, number: int) -> None:
         for turn in range(POSTS_PER_CLIENT):
@@ -358,6 +363,12 @@ class World:
                     break
                 await self.ask(creation.ask)
             assert creation.made is not None, "accounts can't be created without faults"
+        for reconciliation in self.reconciliations:
+            for _ in range(CALM_TRIES_MAX):
+                if reconciliation.fate != "unknown":
+                    break
+                await self.ask(reconciliation.ask)
+            assert reconciliation.fate != "unknown", f"{reconciliation} can't be resolved"
         for asked in (*self.posts, *self.changes):
             for _ in range(CALM_TRIES_MAX):
                 if asked.fate != "unknown":

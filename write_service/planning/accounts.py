@@ -66,6 +66,9 @@ def plan_account(
 ) -> LedgerAccount:
     """The account as it is created below `parent`, which may itself be planned only."""
     account, path, parent_path = placed
+    if parent is not None and parent.linked is not None:
+        detail = f"{account.where}: {parent.path} is a Linked Ledger Account, which has none below"
+        raise refused("bad_request", detail=detail)
     mode, currency = _currency(account, parent)
     inherited = ConsistencyConfig() if parent is None else parent.consistency
     assert inherited is not None, "accounts of a ledger without a Schema keep their own"
@@ -82,7 +85,7 @@ def plan_account(
         parent_id=None if parent is None else parent.id,
         parent_path=parent_path,
         created_ms=now_ms,
-        linked=None,
+        linked=account.linked,
         consistency=_consistency(account, inherited),
     )
 
