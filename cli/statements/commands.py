@@ -93,6 +93,9 @@ def _add_csv_flags(parser: ArgumentParser) -> None:
     group.add_argument("--amount", metavar="COLUMN", help="amount, unless debit and credit")
     group.add_argument("--debit", metavar="COLUMN", help="money going out")
     group.add_argument("--credit", metavar="COLUMN", help="money coming in")
+    group.add_argument("--direction", metavar="COLUMN", help="of amounts without a sign: D or C, …")
+    group.add_argument("--outgoing", metavar="WORD", help="what else there means money going out")
+    group.add_argument("--incoming", metavar="WORD", help="… or coming in")
     group.add_argument(
         "--description", metavar="COLUMN", action="append", help="may be given several times"
     )
@@ -164,11 +167,16 @@ def _csv_form(arguments: Any) -> CsvForm:
     both = arguments.debit is not None and arguments.credit is not None
     if (arguments.debit is None) != (arguments.credit is None) or (both and arguments.amount):
         raise CommandFailure("give --amount, or --debit and --credit together")
+    if both and arguments.direction is not None:
+        raise CommandFailure("--direction goes with --amount: debit and credit say it themselves")
     return CsvForm(
         date=arguments.date,
         amount=None if both else arguments.amount or "amount",
         debit=arguments.debit,
         credit=arguments.credit,
+        direction=arguments.direction,
+        outgoing=arguments.outgoing,
+        incoming=arguments.incoming,
         descriptions=tuple(arguments.description or ("description",)),
         id=arguments.id,
         currency=arguments.currency_column,

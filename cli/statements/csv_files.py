@@ -26,6 +26,9 @@ class CsvForm:
     amount: str | None = "amount"
     debit: str | None = None  # both or none of debit and credit, instead of the amount
     credit: str | None = None
+    direction: str | None = None  # which way an amount without a sign goes …
+    outgoing: str | None = None  # … and the word there for money going out, beside the usual ones
+    incoming: str | None = None
     descriptions: tuple[str, ...] = ("description",)
     id: str | None = None
     currency: str | None = None
@@ -36,6 +39,10 @@ class CsvForm:
     skip_lines: int = 0  # before the header
     skip_last: int = 0  # rows at the end: sums
 
+
+# What banks write for money going out and coming in.
+_OUTGOING = frozenset({"d", "db", "dr", "dbit", "debit", "out", "-"})
+_INCOMING = frozenset({"c", "cr", "crdt", "credit", "in", "+"})
 
 Cells = tuple[str, list[str]]  # where the row is, what it holds
 
@@ -104,6 +111,13 @@ class _Columns:
         self._amount = None if form.amount is None else self._place(form.amount)
         self._debit = None if form.debit is None else self._place(form.debit)
         self._credit = None if form.credit is None else self._place(form.credit)
+        self._direction = None if form.direction is None else self._place(form.direction)
+        self._directions = {
+            **dict.fromkeys(_OUTGOING, True),
+            **dict.fromkeys(_INCOMING, False),
+            **({} if form.outgoing is None else {form.outgoing.strip().casefold(): True}),
+            **({} if form.incoming is None else {form.incoming.strip().casefold(): False}),
+        }
         self._descriptions = [self._place(each) for each in form.descriptions]
         self._id = None if form.id is None else self._place(form.id)
         self._currency = None if form.currency is None else self._place(form.currency)
@@ -122,7 +136,9 @@ class _Columns:
         raise CommandFailure(f"{self._file} has no column {name!r}; it has {there}")
 
     def row(self, where: str, cells: list[str], problems: Problems) -> StatementRow | None:
-        """The row; None behind a problem."""
+        """The row; None behind a problem. A delimiter at the end of a row alone is no column."""
+        while len(cells) > len(self._names) and not cells[-1].strip():
+            cells.pop()
         if len(cells) != len(self._names):
             told = f"has {len(cells)} columns where the header has {len(self._names)}"
             problems.add(where, told)
@@ -149,7 +165,8 @@ class _Columns:
         """What the row moves, or what is wrong with it."""
         mark = self._form.mark
         if self._amount is not None:
-            return parse_figure(cells[self._amount], mark)
+            figure = parse_figure(cells[self._amount], mark)
+            return figure if isinstance(figure, str) else self._directed(figure, cells)
         assert self._debit is not None
         assert self._credit is not None
         sides = []
@@ -168,6 +185,18 @@ class _Columns:
             return credit
         self._debits.setdefault(debit.digits < 0, where)
         return Figure(-abs(debit.digits), debit.places)
+
+    def _directed(self, figure: Figure, cells: list[str]) -> Figure | str:
+        """The amount with the sign that its row says."""
+        if self._direction is None:
+            return figure
+        word = cells[self._direction].strip()
+        is_outgoing = self._directions.get(word.casefold())
+        if is_outgoing is None:
+            return f"{word[:40]!r} says neither out nor in: give --outgoing or --incoming"
+        if figure.digits < 0:
+            return "has a sign beside its direction"
+        return figure.negated() if is_outgoing else figure
 
     def check_debits(self, problems: Problems) -> None:
         """A bank writes its debits with the sign or without: where one does both, which of them

@@ -1,5 +1,6 @@
 """`twofold sync-statement` on the in-memory twins: what a file does to a Link, and doesn't."""
 
+import asyncio
 import csv
 from collections.abc import AsyncIterator
 from io import StringIO
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from shared.limits import TXS_PER_SYNC_MAX
+from shared.store.table import TableName
+from shared.testing.memory import MemoryTable
 from tests.command_line import TwinCommandLine
 from tests.linking import GET_ACCOUNT, LIST_TXS, LinkRig, tx
 
@@ -192,6 +195,19 @@ async def test_a_long_statement_is_synced_a_hundred_a_call(
     assert told(twofold)[-1] == ("total", "added", "", "", "201", str(100 * 200 * 201 // 2), "")
 
 
+async def test_two_runs_at_once_add_everything_once(twofold: TwinCommandLine, rig: LinkRig) -> None:
+    await rig.link()
+    count = 2 * TXS_PER_SYNC_MAX + 1
+    write(twofold, *[f"2024-03-01,{place},x," for place in range(count)])
+    other = TwinCommandLine(rig, twofold.folder)
+    new = ("--create-account", "Checking", "--currency", "USD")
+    assert await asyncio.gather(sync(twofold, *new), sync(other, *new)) == [0, 0]
+    memory = rig.table._table
+    assert isinstance(memory, MemoryTable)
+    stored = [item for item in memory.dump(TableName.LEDGER) if str(item["pk"])[:2] == "T#"]
+    assert len(stored) == count
+
+
 async def test_a_refusal_in_the_middle_says_the_row_and_what_was_synced(
     twofold: TwinCommandLine, rig: LinkRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +273,10 @@ async def test_an_ofx_statement_s_closing_balance_is_checked_from_a_given_openin
         (["none.csv"], "error: can't read {folder}/none.csv: No such file or directory"),
         (["a.dat"], "error: a.dat: say with --format what it is: csv, ofx, camt.053"),
         (["a.csv", "--debit", "d"], "error: give --amount, or --debit and --credit together"),
+        (
+            ["a.csv", "--debit", "d", "--credit", "c", "--direction", "w"],
+            "error: --direction goes with --amount",
+        ),
         (["a.csv", "--opening-balance", "x"], "error: --opening-balance: 'x' is not an amount"),
         (["a.csv", "--bank-account", "1"], "error: a CSV doesn't say its account"),
         (["a.csv", "--format", "ofx"], "error: a.csv isn't a whole OFX file"),

@@ -2,17 +2,12 @@
 
 import asyncio
 import inspect
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from fragment.sdk.client import Client
 
-from cli.connection import NAMES, variable_of
 from examples.wallet.ledger import Refused
 from examples.wallet.setup import open_wallet, sync_charge
 from examples.wallet.wallet import WalletService
@@ -21,7 +16,6 @@ from tests.conformance.asking import arguments, eventually
 
 pytestmark = pytest.mark.engines
 
-ROOT = Path(__file__).parents[2]
 POSTED = "2024-06-01T10:00:00.000Z"
 LINES_PER_METHOD_MAX = 6
 
@@ -121,22 +115,3 @@ async def test_a_history_says_what_moved_a_wallet_newest_first(wallet: WalletSer
     )
     assert await wallet.history("nobody") == []
     assert await wallet.balance("nobody") == 0
-
-
-def test_the_demo_runs_to_its_end(system: System) -> None:
-    environment = {variable_of(name): getattr(system.connection, name) for name in NAMES}
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.wallet"],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    told = done.stdout.splitlines()
-    assert told[0] == "Bob deposits $10.00, twice by mistake: the same entry"
-    assert told[1].endswith("one is refused, conditional_request_failed")
-    assert told[2].endswith("twice by mistake: one entry")
-    assert [line.split()[-1] for line in told[5:]] == ["-$7.00", "$10.00", "$3.00"]
-    print(done.stdout)

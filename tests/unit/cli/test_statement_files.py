@@ -159,6 +159,28 @@ def test_debits_are_money_going_out_with_the_sign_or_without() -> None:
     assert refused(lambda: amounts(","))[1:] == ["line 2: has neither a debit nor a credit"]
 
 
+def test_a_direction_gives_an_amount_its_sign() -> None:
+    form = CsvForm(direction="way", outgoing="Af")
+
+    def amounts(*rows: str, form: CsvForm = form) -> list[int]:
+        lines = [f"2024-03-01,x,{row}" for row in rows]
+        data = "\n".join(["date,description,amount,way", *lines]).encode()
+        return [row.figure.digits for row in read_csv("f", data, form)[0].rows]
+
+    assert amounts("5,af", "6,D", "7,CRDT", "0,dr") == [-5, -6, 7, 0]
+    assert amounts("5,Bij", form=replace(form, incoming="bij")) == [5]
+    assert refused(lambda: amounts("5,Bij", "-6,D"))[1:] == [
+        "line 2: 'Bij' says neither out nor in: give --outgoing or --incoming",
+        "line 3: has a sign beside its direction",
+    ]
+
+
+def test_a_delimiter_behind_the_last_column_is_none() -> None:
+    data = b"date,amount,description\n2024-03-01,1,x,\n2024-03-01,1,y,,\n"
+    rows = read_csv("f", data, CsvForm())[0].rows
+    assert [row.description for row in rows] == ["x", "y"]
+
+
 @pytest.mark.parametrize(
     "data, form, problem",
     [
