@@ -13,6 +13,7 @@ refuses is put aside and told; the others go on.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from connectors.book import LinkBook, NativeLink
@@ -224,9 +225,9 @@ class Synchroniser:
                     progress = finished(progress, self._services.clock.now_ms())
                 else:
                     progress = rested(progress)
-                held = await self._book.note(held, progress)
                 if progress.round is None:
-                    break
+                    return replace(held, progress=progress)  # noted as it is released
+                held = await self._book.note(held, progress)
                 pages += 1
                 if pages % PAGES_PER_LINE == 0:
                     _tell(ROUND_GOES_ON, held)

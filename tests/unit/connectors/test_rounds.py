@@ -416,3 +416,14 @@ async def test_a_mistake_outside_of_the_pages_is_tried_again(rig: ConnectRig) ->
     await rig.sync()
     assert len(tries) == 3
     rig.judge()
+
+
+async def test_a_hundred_txs_cost_five_requests(rig: ConnectRig) -> None:
+    rig.server.add(*[transaction(n) for n in range(50)])
+    await rig.create()
+    await rig.synchroniser.look()
+    rig.counted.clear()
+    await asyncio.gather(*rig.synchroniser._tasks.values())
+    # The key; the Txs that stand; the Txs that are new; how far it is.
+    calls = {"GetItem": 1, "BatchGetItem": 1, "TransactWriteItems": 1, "UpdateItem": 1}
+    assert rig.counted.calls == calls
