@@ -67,7 +67,7 @@ class StripeSource:
         timeout = aiohttp.ClientTimeout(total=SOURCE_CALL_MS / 1000)
         connector = aiohttp.TCPConnector(ssl=_tls()) if is_tls else aiohttp.TCPConnector()
         self._http = stripe.AIOHTTPClient(timeout=timeout, connector=connector)
-        addresses: stripe.BaseAddresses = {"api": url.rstrip("/")} if url else {}
+        addresses = {"api": url.rstrip("/")} if url else {}
         self._client = stripe.StripeClient(
             api_key, http_client=self._http, base_addresses=addresses, max_network_retries=0
         )

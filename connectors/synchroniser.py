@@ -13,6 +13,7 @@ refuses is put aside and told; the others go on.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from connectors.book import LinkBook, NativeLink
@@ -42,6 +43,7 @@ from shared.ledger.rejections import Rejection
 from shared.limits import (
     LINK_LOOK_MS,
     LINK_SEEN_MAX,
+    LINK_TROUBLE_CHARS_MAX,
     LINKS_AT_ONCE_MAX,
     TXS_PER_SYNC_MAX,
 )
@@ -165,13 +167,15 @@ class Synchroniser:
 
     # --- One round --------------------------------------------------------------------------------
     async def _sync(self, held: NativeLink) -> None:
-        """The round to its end, or until something fails; never raises but for our own mistakes."""
+        """The round to its end, or until something fails; never raises."""
         try:
             await self._round(held)
         except LeaseLost:
             LOG.info(ROUND_LOST, link=held.link_id)
         except TwofoldError as error:  # of the release: the item stands still from now on
             LOG.warning(ROUND_FAILED, link=held.link_id, trouble=str(error))
+        except Exception as error:  # our own mistake: the next look tries it again
+            LOG.error(ROUND_BROKEN, link=held.link_id, error=error)
 
     async def _round(self, held: NativeLink) -> None:
         LOG.info(ROUND_BEGAN, link=held.link_id, since=_since(held.progress))
@@ -221,9 +225,9 @@ class Synchroniser:
                     progress = finished(progress, self._services.clock.now_ms())
                 else:
                     progress = rested(progress)
-                held = await self._book.note(held, progress)
                 if progress.round is None:
-                    break
+                    return replace(held, progress=progress)  # noted as it is released
+                held = await self._book.note(held, progress)
                 pages += 1
                 if pages % PAGES_PER_LINE == 0:
                     _tell(ROUND_GOES_ON, held)
@@ -271,7 +275,8 @@ class Synchroniser:
             if error.retryable:
                 raise
             if len(chunk) == 1:
-                return Written(0, (Refusal(chunk[0].id, error.rejection.message),))
+                reason = error.rejection.message[:LINK_TROUBLE_CHARS_MAX]
+                return Written(0, (Refusal(chunk[0].id, reason),))
             parts = [await self._write_chunk(held, [each]) for each in chunk]
             refusals = tuple(refusal for part in parts for refusal in part.refusals)
             return Written(sum(part.new for part in parts), refusals)

@@ -7,6 +7,7 @@ What an event says is never used: all data comes from Stripe's list, by the Link
 that doesn't exist, has no endpoint or was deleted answers as a bad signature does.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 import orjson
@@ -89,6 +90,8 @@ class WebhookEndpoint:
             return held[0]
         try:
             secrets = await self._book.secrets(link_id, self._sealer)
+            if secrets is not None:
+                secrets = replace(secrets, api_key="", sealed="")  # of no use here
         except SealBroken as error:
             LOG.error(WEBHOOK_FAILED, link=link_id, reason=str(error))
             secrets = None

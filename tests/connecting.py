@@ -20,6 +20,7 @@ from shared.settings import Settings
 from shared.store.clients import StoredClients
 from shared.store.items import tx_from_item
 from shared.store.table import Table, TableName
+from shared.testing.counting import CountingMetrics
 from shared.testing.memory import MemoryTable
 from tests.stripe_server import KEY, StripeServer
 from tests.write_rig import WORKSPACE, write_services
@@ -43,7 +44,8 @@ class ConnectRig:
     def __init__(self, server: StripeServer, table: Any = None, poll_s: int = 60) -> None:
         self.server = server
         self.clock = TickingClock()
-        self.memory = MemoryTable(clock=self.clock)
+        self.counted = CountingMetrics()
+        self.memory = MemoryTable(clock=self.clock, metrics=self.counted)
         self.settings = Settings(link_secret=SECRET, stripe_url=server.url, link_poll_s=poll_s)
         self._numbers = count(1)
         self._tokens = count(1)

@@ -13,6 +13,7 @@ from connectors.sealing import Sealer
 from shared.errors import ConfigurationError, RejectionError, SourceRefused
 from shared.limits import LINK_OVERLAP_S
 from shared.observe import JsonLines
+from shared.settings import load_settings
 from shared.store.table import TableName
 from tests.connecting import IK, NAME, SECRET, ConnectRig
 from tests.stripe_server import ACCOUNT, CREATED_S, KEY, PATH, StripeServer, transaction
@@ -286,3 +287,9 @@ async def test_without_a_secret_nothing_is_done(
     monkeypatch.delenv("TWOFOLD_LINK_SECRET", raising=False)
     assert await main_async(["status"]) == 1
     assert "TWOFOLD_LINK_SECRET must hold" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "86401"])
+def test_the_pause_between_looks_is_bounded(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="TWOFOLD_LINK_POLL_S must be 1 to 86400"):
+        load_settings({"TWOFOLD_LINK_POLL_S": text})

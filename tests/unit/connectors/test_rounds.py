@@ -7,7 +7,9 @@ from random import Random
 
 import pytest
 
+from connectors.book import NativeLink
 from connectors.progress import again
+from connectors.sources import Source
 from shared.errors import StoreError
 from shared.ledger.links import STRIPE_LINK
 from shared.limits import LINK_LEASE_MS, LINK_OVERLAP_S
@@ -396,3 +398,32 @@ async def test_a_process_that_is_stopped_gives_its_round_back(rig: ConnectRig) -
 async def test_links_of_a_system_are_of_its_type(rig: ConnectRig) -> None:
     await rig.create()
     assert (await rig.state()).type == STRIPE_LINK
+
+
+async def test_a_mistake_outside_of_the_pages_is_tried_again(rig: ConnectRig) -> None:
+    rig.server.add(transaction(1))
+    await rig.create()
+    tries: list[int] = []
+    open_source = rig.open
+
+    async def broken(state: NativeLink) -> Source:
+        tries.append(1)
+        if len(tries) < 3:
+            raise AssertionError("a mistake")
+        return await open_source(state)
+
+    rig.synchroniser = rig.make_synchroniser(broken)
+    await rig.sync()
+    assert len(tries) == 3
+    rig.judge()
+
+
+async def test_a_hundred_txs_cost_five_requests(rig: ConnectRig) -> None:
+    rig.server.add(*[transaction(n) for n in range(50)])
+    await rig.create()
+    await rig.synchroniser.look()
+    rig.counted.clear()
+    await asyncio.gather(*rig.synchroniser._tasks.values())
+    # The key; the Txs that stand; the Txs that are new; how far it is.
+    calls = {"GetItem": 1, "BatchGetItem": 1, "TransactWriteItems": 1, "UpdateItem": 1}
+    assert rig.counted.calls == calls

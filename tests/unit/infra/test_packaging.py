@@ -103,6 +103,12 @@ def test_all_services_of_compose_share_one_image_and_wait_for_provisioning(
     }
     optional = {name for name, service in services.items() if "profiles" in service}
     assert optional == {"connect"}
+    sealing = {
+        name
+        for name, each in services.items()
+        if "TWOFOLD_LINK_SECRET" in each.get("environment", {})
+    }
+    assert sealing == {"connect"}
 
 
 def test_compose_publishes_on_the_loopback_address_alone(compose: dict[str, Any]) -> None:
