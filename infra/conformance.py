@@ -20,18 +20,9 @@ CELL_MAX = 3  # tests that a cell names
 CLIENTS = frozenset({"client", "async_client", "sync_client"})  # what tests call the client
 PAGE = ROOT / "docs" / "conformance.md"
 
-RECONCILIATION = frozenset({"reconcileTx", "reconcileTxRuntime"})
 PAYMENTS = frozenset(
     "createPayment retryPayment refundPayment getPayment listPayments listPaymentMethods "
     "getPaymentMethod deletePaymentMethod createPaymentMethodSetup getPaymentMethodSetup".split()
-)
-RECONCILIATION_DOCUMENTS = (
-    "E.c ReconcileTx",
-    "F.g ReconcileTx",
-    "F.h GetUnreconciledTxs",
-    "I.e ReconcileTx",
-    "I.h GetExternalAccountLinkedAccounts",
-    "I.i GetUnreconciledTxs",
 )
 
 _HEAD = """# Conformance
@@ -40,9 +31,7 @@ Made from the sources of the tests by `python -m infra.docs`; `tests/style` hold
 test here runs on the real engines, through the API. When all have run, everything that they posted
 and changed is recomputed from the entries by `indexer.verify`: nothing may differ.
 
-The guide's operations are in `tests/conformance/guide/`, one file each, and each is run. These are
-not, because they reconcile Txs or need Linked Ledger Accounts:
-
+The guide's operations are in `tests/conformance/guide/`, one file each, and each is run.
 """
 
 _CLIENTS = """
@@ -101,7 +90,7 @@ def node_tests() -> dict[str, str]:
 
 def render_conformance() -> str:
     """The whole page."""
-    page = _HEAD + "".join(f"- {name}\n" for name in RECONCILIATION_DOCUMENTS)
+    page = _HEAD
     for section, rows in _by_section(rules()):
         page += f"\n## {section[0].upper()}{section[1:]}\n\n"
         page += _table(("rule", "tests"), rows)
@@ -112,9 +101,8 @@ def _operations() -> str:
     python, node = python_tests(), node_tests()
     rows = []
     for name in sorted({*shipped_operations(), *node}, key=str.lower):
-        if name in RECONCILIATION | PAYMENTS:
-            kind = "reconciliation" if name in RECONCILIATION else "payments"
-            rows.append((f"`{name}`", kind, ""))
+        if name in PAYMENTS:
+            rows.append((f"`{name}`", "payments", ""))
         else:
             on_node = f"`{node[name]}`" if name in node else "not in this client"
             on_python = _cells(python[name]) if name in python else "not in this client"

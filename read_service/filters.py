@@ -15,7 +15,7 @@ from typing import Any
 from shared.errors import RejectionError
 from shared.ledger.chart import parse_path_pattern, pattern_of
 from shared.ledger.currencies import make_currency
-from shared.ledger.identifiers import account_id
+from shared.ledger.identifiers import account_id, external_account_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.periods import DAY_MS
 from shared.ledger.rejections import Rejection, reject
@@ -40,7 +40,7 @@ from shared.search.documents import (
     REVERSAL,
     REVERSED,
     instance_terms,
-    linked_terms,
+    linked_term,
 )
 
 FilterSet = Mapping[str, Any]
@@ -85,6 +85,20 @@ def account_lines_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFi
 def accounts_filter(filter_set: FilterSet | None, ledger: Ledger) -> ListFilter | Rejection:
     """A LedgerAccountsFilterSet on any list of accounts of `ledger`."""
     return _collected(_accounts, filter_set, ledger)
+
+
+def unreconciled_filter(filter_set: FilterSet | None, account: str) -> tuple[Clause, ...]:
+    """A LedgerAccountUnreconciledTxsFilterSet on the Txs that the account of this id lacks.
+
+    Raises RejectionError.
+    """
+    bounds = _given(_given(filter_set).get("posted"))
+    after, before = bounds.get("after"), bounds.get("before")
+    if after is not None and before is not None and before <= after:
+        detail = "before must be later than after"
+        raise RejectionError(reject("invalid_filter", where="filter.posted", detail=detail))
+    lacking = Not(Term("reconciled", account))
+    return (lacking, Range("posted", after, before)) if bounds else (lacking,)
 
 
 # --- What a list's owner adds to its filter -------------------------------------------------------
@@ -438,21 +452,29 @@ def _entry_filter(member: _Member) -> list[Clause]:
 
 
 def _external_account_filter(member: _Member) -> list[Clause]:
-    """ExternalAccountFilter: by id, or by external id and Link."""
+    """ExternalAccountFilter: by id, or by external id and Link; both must agree."""
     clauses: list[Clause] = []
     for operator, value in _given(member.value).items():
         matches = [value] if operator == "equalTo" else value
-        terms = []
-        for match in _bounded(member, operator, matches, FILTER_LIST_MAX):
-            given = {name: _text(member, text) for name, text in _given(match).items()}
-            named = given.get("id", given.get("externalId"))
-            if named is None:
-                raise member.refuse(
-                    "an External Account is named by its id, or by externalId and linkId"
-                )
-            terms.append(linked_terms(given.get("linkId"), named)[-1])
+        bounded = _bounded(member, operator, matches, FILTER_LIST_MAX)
+        ids = [_external_account_id(member, match) for match in bounded]
+        workspace_id = member.ledger.workspace_id
+        terms = [linked_term(workspace_id, each) for each in ids if each is not None]
         clauses.append(Terms("external_account", tuple(terms)))
     return clauses
+
+
+def _external_account_id(member: _Member, match: Mapping[str, Any]) -> str | None:
+    """The id that an ExternalAccountMatchInput names; None when its parts don't agree."""
+    given = {name: _text(member, text) for name, text in _given(match).items()}
+    named, link, name = given.get("id"), given.get("linkId"), given.get("externalId")
+    if named is None and (link is None or name is None):
+        raise member.refuse("an External Account is named by its id, or by externalId and linkId")
+    link_id = (named or "").partition("-")[0] if link is None else link
+    if name is None:
+        return named if (named or "").startswith(f"{link_id}-") else None
+    derived = external_account_id(link_id, name)
+    return derived if named in (None, derived) else None
 
 
 # --- Paths ----------------------------------------------------------------------------------------

@@ -5,10 +5,13 @@
     TxMatchInput               id · externalId with accountId · externalId with externalAccountId
                                and linkId: the newest of the sequence that isn't deleted
 
-    list                     read from      newest by  a page costs
-    links                    DynamoDB       created    a Query; it has no pages
-    Link.externalAccounts    DynamoDB       created    a Query; it has no pages
-    ExternalAccount.txs      Elasticsearch  posted     one search on one shard
+    list                            read from      newest by  a page costs
+    links                           DynamoDB       created    a Query; it has no pages
+    Link.externalAccounts           DynamoDB       created    a Query; it has no pages
+    ExternalAccount.txs             Elasticsearch  posted     one search on one shard
+    LedgerAccount.unreconciledTxs   Elasticsearch  posted     one search on one shard
+    ExternalAccount.ledgerAccounts  Elasticsearch  created    one search, and its ledgers' heads
+    Tx.ledgerEntries, ledgerLines   DynamoDB       posted     its entries; they have no pages
 
 Ids are derived from what they name, so a lookup is one read. An input that names a thing twice
 finds it only when both agree; one that names nothing is refused. What is another workspace's is not
@@ -20,6 +23,7 @@ from typing import Any, TypeVar
 
 from read_service.connections import PageInfo
 from read_service.context import RequestContext
+from read_service.filters import unreconciled_filter
 from read_service.lists import (
     Arguments,
     ListQuery,
@@ -27,17 +31,20 @@ from read_service.lists import (
     Page,
     read_page,
     search_list,
+    whole,
 )
 from shared.errors import RejectionError
 from shared.ledger import identifiers
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.entries import LedgerEntry
 from shared.ledger.ledgers import Ledger
 from shared.ledger.links import ExternalAccount, Link, Tx
 from shared.ledger.rejections import reject
 from shared.ledger.strings import safe_string_problem
 from shared.limits import IK_CHARS_MAX, LINKS_SHOWN_MAX
 from shared.search.clauses import Clause, Not, Term
-from shared.search.documents import DELETED, tx_from_source
-from shared.search.index import TXS_NEWEST, Hit
+from shared.search.documents import DELETED, account_from_source, linked_term, tx_from_source
+from shared.search.index import ACCOUNTS_OF_EXTERNAL, TXS_NEWEST, Hit
 from shared.store import keys
 from shared.store.items import (
     external_account_from_item,
@@ -136,6 +143,24 @@ async def external_account(context: RequestContext, account_id: str) -> External
     return account if account and account.workspace_id == context.workspace_id else None
 
 
+async def link_of_account(context: RequestContext, account_id: str) -> Link | None:
+    """The workspace's Link that an External Account's id names; the account need not exist."""
+    parsed = identifiers.parse_external_account_id(account_id)
+    assert parsed is not None
+    return await _link(context, parsed[0])
+
+
+async def _is_ours(context: RequestContext, account_id: str) -> bool:
+    """Whether the workspace has this External Account; no read if the process has seen it."""
+    known = context.catalog.known_external_account(account_id)
+    if known is None:
+        known = await external_account(context, account_id)
+        if known is None:
+            return False
+        context.catalog.learn_external_account(known)
+    return known.workspace_id == context.workspace_id
+
+
 async def link_accounts(context: RequestContext, link: Link) -> Page:
     """Link.externalAccounts, the newest first."""
     pk = keys.external_accounts(link.id)
@@ -177,7 +202,7 @@ async def find_tx(context: RequestContext, match: Match) -> Tx | None:
         rule = "a Tx by id, or by externalId with accountId or with externalAccountId and linkId"
         raise RejectionError(reject("invalid_match", where="tx", rule=rule))
     if tx_id is not None:
-        tx = await _tx_by_id(context, tx_id)
+        tx = await tx_by_id(context, tx_id)
     else:
         derived = account_id or _derived_account_id(link_id, account_external_id)
         tx = await _newest_tx(context, derived, external_id)
@@ -189,7 +214,8 @@ async def find_tx(context: RequestContext, match: Match) -> Tx | None:
     return tx if agree else None
 
 
-async def _tx_by_id(context: RequestContext, tx_id: str) -> Tx | None:
+async def tx_by_id(context: RequestContext, tx_id: str) -> Tx | None:
+    """The workspace's Tx of this id, deleted or not, as it is now."""
     if not identifiers.is_id(tx_id):
         return None
     item = await context.items.load(keys.tx(tx_id))
@@ -211,12 +237,34 @@ async def _newest_tx(
         return None
     newest = newest_sequence(item)
     wanted = first if newest == 1 else identifiers.tx_id(account_id, external_id, newest)
-    tx = await _tx_by_id(context, wanted)
+    tx = await tx_by_id(context, wanted)
     return None if tx is None or tx.is_deleted else tx
 
 
+async def entries_of_tx(context: RequestContext, tx: Tx) -> list[LedgerEntry]:
+    """The standing entries that account for the Tx, newest first; those of deleted ledgers are out
+    of reach.
+    """
+    entry_ids = dict.fromkeys([entry_id for _, entry_id in tx.reconciled])
+    entries = await context.entries(list(entry_ids))
+    found = [entry for entry in entries if entry is not None]
+    ledger_ids = {entry.ledger_id for entry in found}
+    live = await context.catalog.live_ledgers(context.workspace_id, ledger_ids)
+    standing = [entry for entry in found if entry.ledger_id in live]
+    return sorted(standing, key=lambda entry: (-entry.posted_ms, -entry.created_ms, entry.id))
+
+
+# --- Lists from Elasticsearch ---------------------------------------------------------------------
 async def _tx_nodes(_: RequestContext, hits: Sequence[Hit]) -> list[Tx]:
     return [tx_from_source(hit.source) for hit in hits]
+
+
+async def _account_nodes(context: RequestContext, hits: Sequence[Hit]) -> list[LedgerAccount]:
+    """Accounts of many ledgers: those of a deleted one stay indexed for a moment."""
+    accounts = [account_from_source(hit.source) for hit in hits]
+    ledger_ids = {account.ledger_id for account in accounts}
+    live = await context.catalog.live_ledgers(context.workspace_id, ledger_ids)
+    return [account for account in accounts if account.ledger_id in live]
 
 
 def _no_filter(_filter: Mapping[str, Any] | None, _ledger: Ledger) -> Any:
@@ -224,6 +272,10 @@ def _no_filter(_filter: Mapping[str, Any] | None, _ledger: Ledger) -> Any:
 
 
 ACCOUNT_TXS = ListResource("ExternalAccount.txs", TXS_NEWEST, _no_filter, _tx_nodes)
+UNRECONCILED_TXS = ListResource("LedgerAccount.unreconciledTxs", TXS_NEWEST, _no_filter, _tx_nodes)
+LINKED_ACCOUNTS = ListResource(
+    "ExternalAccount.ledgerAccounts", ACCOUNTS_OF_EXTERNAL, _no_filter, _account_nodes
+)
 
 
 async def account_txs(
@@ -233,3 +285,31 @@ async def account_txs(
     digest, page = read_page(context, ACCOUNT_TXS.field, account.id, arguments)
     query = ListQuery(digest, page, (NOT_DELETED,))
     return await search_list(context, ACCOUNT_TXS, query, (account.id,))
+
+
+async def linked_accounts(
+    context: RequestContext, account: ExternalAccount, arguments: Arguments
+) -> Page:
+    """ExternalAccount.ledgerAccounts: of all the workspace's ledgers, newest created first."""
+    digest, page = read_page(context, LINKED_ACCOUNTS.field, account.id, arguments)
+    scope = (linked_term(context.workspace_id, account.id),)
+    return await search_list(context, LINKED_ACCOUNTS, ListQuery(digest, page, ()), scope)
+
+
+async def unreconciled_txs(
+    context: RequestContext, account: LedgerAccount, arguments: Arguments
+) -> Page:
+    """LedgerAccount.unreconciledTxs: Txs of its External Account, newest posted first, that no
+    standing entry accounts for in this very account. None while the External Account isn't synced.
+
+    Raises RejectionError for an account that isn't linked.
+    """
+    if account.linked is None:
+        raise RejectionError(reject("ledger_account_not_linked", path=account.path))
+    clauses = unreconciled_filter(arguments.get("filter"), account.id)
+    digest, page = read_page(context, UNRECONCILED_TXS.field, account.id, arguments)
+    external = account.external_account_id
+    if external is None or not await _is_ours(context, external):
+        return whole(())
+    query = ListQuery(digest, page, (NOT_DELETED, *clauses))
+    return await search_list(context, UNRECONCILED_TXS, query, (external,))

@@ -15,7 +15,7 @@ from shared.clock import Clock, FixedClock, SystemClock
 from shared.ledger import history
 from shared.ledger.accounts import LedgerAccount, parent_path
 from shared.ledger.balances import group_sums, history_deltas
-from shared.ledger.chart import pattern_of
+from shared.ledger.chart import AccountNode, pattern_of
 from shared.ledger.clearing import (
     ClearingState,
     is_outstanding,
@@ -190,7 +190,7 @@ class Seeds:
             parent_id=None if parent is None else account_id(ledger.id, parent),
             parent_path=parent,
             created_ms=self.clock.now_ms(),
-            linked=None,
+            linked=_linked(node),
         )
         await self.rename(account)
         return account
@@ -236,7 +236,7 @@ class Seeds:
         await self.put_entry(entry, indexed=indexed)
         await self._strong(ledger, entry)
         if indexed:
-            await self._histories(ledger, entry)
+            await self.put_histories(ledger, entry)
             await self._clearing(ledger, entry)
         return entry
 
@@ -299,7 +299,8 @@ class Seeds:
                     named = {"p": path}
                     await self.table.write(Update(key, add={"v": line.amount}, set_if_absent=named))
 
-    async def _histories(self, ledger: Ledger, entry: LedgerEntry) -> None:
+    async def put_histories(self, ledger: Ledger, entry: LedgerEntry) -> None:
+        """What the entry adds to balances and groups."""
         for key, delta in history_deltas([entry], ledger.utc_offset_minutes).items():
             own_id = account_id(ledger.id, key.account_path)
             head_key = keys.history_head(own_id, key.currency)
@@ -331,6 +332,15 @@ class Seeds:
         self.metrics.clear()
         self.table.keys_read = 0
         self.index.calls.clear()
+
+
+def _linked(node: AccountNode) -> tuple[str | None, str | None] | None:
+    template = node.linked_account
+    if template is None:
+        return None
+    link, name = template.link_id or template.link_ik, template.external_id or template.id
+    assert name is not None
+    return None if link is None else link.render({}), name.render({})
 
 
 def _bare(key: Key) -> Item:

@@ -5,10 +5,10 @@ of a line, by path        AccountStub ─► what never changes  as the process 
                                       └► its name            read, all of a tick at once
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from read_service import lists
+from read_service import links, lists
 from read_service.balances import BalanceReader, DuringPage, Scope
 from read_service.context import RequestContext
 from read_service.lookups import (
@@ -23,12 +23,10 @@ from read_service.lookups import (
     whole_account,
 )
 from read_service.types.fields import Fields, Info, Resolver
-from shared.errors import RejectionError
 from shared.ledger.accounts import ConsistencyConfig, LedgerAccount, parent_path
 from shared.ledger.clearing import PostedWindow
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger
-from shared.ledger.rejections import reject
 from shared.store import keys
 from shared.store.items import posted_window_from_item
 
@@ -94,15 +92,32 @@ def _dashboard_url(account: Account, info: Info) -> str:
     return url
 
 
-def _linked(field: str) -> Resolver:
-    """A field about the External Account: null for an account that isn't linked to one."""
+# --- What it is linked to -------------------------------------------------------------------------
+def _linked(read: Callable[[RequestContext, str], Awaitable[Any]]) -> Resolver:
+    """A field about the External Account, by its id: null for an account that isn't linked."""
 
-    def read(account: LedgerAccount) -> None:
-        if account.linked is not None:
-            what = f"LedgerAccount.{field} of a Linked Ledger Account"
-            raise RejectionError(reject("not_implemented", what=what))
+    def resolve(account: Account, info: Info) -> Any:
+        known = known_account(info.context, account)
+        if known is None:
+            return _read_linked(read, account, info.context)
+        external = known.external_account_id
+        return None if external is None else read(info.context, external)
 
-    return _lasting(read)
+    return resolve
+
+
+async def _read_linked(
+    read: Callable[[RequestContext, str], Awaitable[Any]], account: Account, context: RequestContext
+) -> Any:
+    external = (await whole_account(context, account)).external_account_id
+    return None if external is None else await read(context, external)
+
+
+async def _unreconciled_txs(account: Account, info: Info, **arguments: Any) -> lists.Page:
+    context: RequestContext = info.context
+    known = known_account(context, account)
+    whole = await whole_account(context, account) if known is None else known
+    return await links.unreconciled_txs(context, whole, arguments)
 
 
 # --- What the Schema says -------------------------------------------------------------------------
@@ -202,12 +217,13 @@ FIELDS: Fields = {
         "ledger": _ledger,
         "ledgerEntries": _ledger_entries,
         "lines": _lines,
-        "link": _linked("link"),
-        "linkedAccount": _linked("linkedAccount"),
+        "link": _linked(links.link_of_account),
+        "linkedAccount": _linked(links.external_account),
         "name": _current(lambda account: account.name),
         "parentLedgerAccount": _parent,
         "parentLedgerAccountId": _parent_id,
         "postedWindow": _posted_window,
+        "unreconciledTxs": _unreconciled_txs,
     },
     "PostedWindow": {
         "earliest": lambda window, _: window.earliest_ms,

@@ -1,17 +1,17 @@
 """Ledger Lines. A source is a PlacedLine: the line with its entry, so almost nothing is read."""
 
-from typing import Any
+from collections.abc import Awaitable
 
 from read_service.context import RequestContext
+from read_service.links import tx_by_id
 from read_service.lookups import AccountStub, Match, find_line, ledger_of
-from read_service.types.fields import Fields, Info, Resolver
-from shared.errors import RejectionError
+from read_service.types.fields import Fields, Info
 from shared.ledger.accounts import line_side
 from shared.ledger.entries import LedgerEntry, PlacedLine
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger
+from shared.ledger.links import Tx
 from shared.ledger.periods import day_of
-from shared.ledger.rejections import reject
 
 
 # The argument's name is the API's.
@@ -79,32 +79,30 @@ async def _reversed_by(placed: PlacedLine, info: Info) -> PlacedLine | None:
     return await _counterpart(placed, info, placed.entry.reversed_by)
 
 
-def _of_tx(field: str) -> Resolver:
-    """A field about the line's Tx: null for a line without one."""
-
-    def resolve(placed: PlacedLine, _: Info) -> Any:
-        if placed.line.tx_id is not None:
-            raise RejectionError(
-                reject("not_implemented", what=f"LedgerLine.{field} of a line with a Tx")
-            )
-
-    return resolve
+def _tx(placed: PlacedLine, info: Info) -> Awaitable[Tx | None] | None:
+    """The line's Tx as it is now: all of a tick are one read; null for a line without one."""
+    tx_id = placed.line.tx_id
+    return None if tx_id is None else tx_by_id(info.context, tx_id)
 
 
-_TX_FIELDS = (
+def _nothing(_placed: PlacedLine, _: Info) -> None:
+    return None
+
+
+# A payment that created the Tx, and the Tx at the other end of a transfer, are a bank's to know.
+_TRANSFER_FIELDS = (
     "externalTransferId",
     "externalTransferType",
     "otherTxExternalAccountExternalId",
     "otherTxExternalAccountId",
     "otherTxExternalId",
     "otherTxId",
-    "tx",
 )
 
 FIELDS: Fields = {
     "Query": {"ledgerLine": resolve_ledger_line},
     "LedgerLine": {
-        **{field: _of_tx(field) for field in _TX_FIELDS},
+        **dict.fromkeys(_TRANSFER_FIELDS, _nothing),
         "account": _account,
         "accountId": _account_id,
         "amount": _amount,
@@ -126,6 +124,7 @@ FIELDS: Fields = {
         "reversedBy": _reversed_by,
         "reverses": _reverses,
         "tags": lambda placed, _: placed.line.tags,
+        "tx": _tx,
         "txId": lambda placed, _: placed.line.tx_id,
         "type": _type,
         "workspaceId": lambda placed, _: placed.entry.workspace_id,

@@ -1,15 +1,15 @@
 """Links, External Accounts and Txs. A source is a Link, an ExternalAccount or a Tx."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from read_service import links, lists
 from read_service.context import RequestContext
 from read_service.links import Match
-from read_service.types.fields import Fields, Info
-from shared.errors import RejectionError
+from read_service.types.fields import Fields, Info, Resolver
+from shared.ledger.entries import PlacedLine
 from shared.ledger.links import ExternalAccount, Link, Tx
 from shared.ledger.periods import day_of, format_datetime
-from shared.ledger.rejections import reject
 
 
 async def resolve_link(_: object, info: Info, link: Match) -> Link:
@@ -61,8 +61,8 @@ async def _txs(account: ExternalAccount, info: Info, **arguments: Any) -> lists.
     return await links.account_txs(info.context, account, arguments)
 
 
-def _ledger_accounts(_account: ExternalAccount, _: Info, **_arguments: Any) -> None:
-    raise RejectionError(reject("not_implemented", what="ExternalAccount.ledgerAccounts"))
+async def _ledger_accounts(account: ExternalAccount, info: Info, **arguments: Any) -> lists.Page:
+    return await links.linked_accounts(info.context, account, arguments)
 
 
 async def _external_account(tx: Tx, info: Info) -> ExternalAccount:
@@ -72,14 +72,50 @@ async def _external_account(tx: Tx, info: Info) -> ExternalAccount:
     return account
 
 
-# No entry can account for a Tx before reconcileTx is built.
-def _none(_tx: Tx, _: Info) -> list[str]:
-    return []
+# --- What accounts for a Tx -----------------------------------------------------------------------
+def _of_entries(read: Callable[[RequestContext, Tx], Awaitable[Any]], none: Any) -> Resolver:
+    """A field of the entries that account for a Tx: nothing is read where there are none."""
+
+    def resolve(tx: Tx, info: Info) -> Any:
+        return read(info.context, tx) if tx.reconciled else none
+
+    return resolve
 
 
-def _empty(_tx: Tx, _: Info) -> lists.Page:
-    return lists.whole(())
+async def _entries(context: RequestContext, tx: Tx) -> lists.Page:
+    entries = await links.entries_of_tx(context, tx)
+    context.count_nodes(len(entries))
+    return lists.whole(entries)
 
+
+async def _entry_ids(context: RequestContext, tx: Tx) -> list[str]:
+    return [entry.id for entry in await links.entries_of_tx(context, tx)]
+
+
+async def _lines(context: RequestContext, tx: Tx) -> lists.Page:
+    lines = await _lines_of(context, tx)
+    context.count_nodes(len(lines))
+    return lists.whole(lines)
+
+
+async def _line_ids(context: RequestContext, tx: Tx) -> list[str]:
+    return [line.id for line in await _lines_of(context, tx)]
+
+
+async def _lines_of(context: RequestContext, tx: Tx) -> list[PlacedLine]:
+    return [
+        PlacedLine(entry, line)
+        for entry in await links.entries_of_tx(context, tx)
+        for line in entry.lines
+        if line.tx_id == tx.id
+    ]
+
+
+LINK_FIELDS = {
+    "created": lambda link, _: format_datetime(link.created_ms),
+    "dashboardUrl": _dashboard_url,
+    "externalAccounts": _external_accounts,
+}
 
 FIELDS: Fields = {
     "Query": {
@@ -88,11 +124,10 @@ FIELDS: Fields = {
         "links": resolve_links,
         "tx": resolve_tx,
     },
-    "CustomLink": {
-        "created": lambda link, _: format_datetime(link.created_ms),
-        "dashboardUrl": _dashboard_url,
-        "externalAccounts": _external_accounts,
-    },
+    "CustomLink": LINK_FIELDS,
+    "IncreaseLink": {**LINK_FIELDS, "increaseEnv": lambda link, _: link.env},
+    "StripeLink": {**LINK_FIELDS, "stripeEnv": lambda link, _: link.env},
+    "UnitLink": {**LINK_FIELDS, "unitEnv": lambda link, _: link.env},
     "ExternalAccount": {
         "ledgerAccounts": _ledger_accounts,
         "link": _link,
@@ -103,10 +138,10 @@ FIELDS: Fields = {
         "deletedAt": lambda tx, _: tx.deleted_at_ms,
         "externalAccount": _external_account,
         "externalAccountId": lambda tx, _: tx.account_external_id,
-        "ledgerEntries": _empty,
-        "ledgerEntryIds": _none,
-        "ledgerLineIds": _none,
-        "ledgerLines": _empty,
+        "ledgerEntries": _of_entries(_entries, lists.whole(())),
+        "ledgerEntryIds": _of_entries(_entry_ids, ()),
+        "ledgerLineIds": _of_entries(_line_ids, ()),
+        "ledgerLines": _of_entries(_lines, lists.whole(())),
         "link": _link,
     },
 }

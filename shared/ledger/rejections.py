@@ -136,6 +136,7 @@ _ROWS = (
     Code("invalid_cursor", "{where} is not a cursor of this list: {detail}."),
     Code("invalid_page_size", "{where} must be between 1 and {max}, not {value}."),
     Code("invalid_filter", "{where}: {detail}."),
+    Code("ledger_account_not_linked", "{path} is no Linked Ledger Account: it has no Txs."),
     Code("invalid_consistency_mode", "{detail}"),
     # Ours
     Code("not_implemented", "{what} is not implemented."),

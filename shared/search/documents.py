@@ -4,7 +4,7 @@
     line     ledger account by_account by_ledger id entry posted created currency side key path
              pattern instances ancestors tags tx external_tx flags
     account  ledger sort_key id created type path pattern ancestors patterns instances parent
-             external_account earliest latest flags
+             external_account by_external earliest latest flags
     group    ledger sort_key id key value created
     tx       link external_account sort_key id external_id posted reconciled flags
 
@@ -214,8 +214,12 @@ def account_documents(
         source["parent"] = account.parent_id
         flags.append(CHILD)
     if account.linked is not None:
-        source["external_account"] = linked_terms(*account.linked)
         flags.append(LINKED)
+        external = account.external_account_id
+        if external is not None:
+            term = linked_term(account.workspace_id, external)
+            source["external_account"] = term
+            source["by_external"] = f"{term}#{position_of(account.created_ms, account.id)}"
     if clearing is not None:
         source["earliest"], source["latest"] = clearing.window
         if clearing.is_pending:
@@ -255,12 +259,11 @@ def instance_terms(path: str) -> list[str]:
     return [f"{level}/{part}" for level, part in parts if ":" in part]
 
 
-def linked_terms(link: str | None, external_account: str | None) -> list[str]:
-    """Keywords of a Linked Ledger Account: its External Account alone, and with its Link."""
-    terms = [external_account] if external_account is not None else []
-    if link is not None and external_account is not None:
-        terms.append(pair_term(link, external_account))
-    return terms
+def linked_term(workspace_id: str, external_account_id: str) -> str:
+    """Keyword of the accounts that a workspace links to an External Account. Who names the account
+    of another workspace isn't among that one's.
+    """
+    return f"{external_account_id}@{workspace_id}"
 
 
 # --- Groups ---------------------------------------------------------------------------------------

@@ -223,18 +223,20 @@ class ElasticIndex:
         """Hits of each request: one round trip, whatever their number."""
         if len(requests) == 1:
             request = requests[0]
-            alias, routing = self._aliases[request.order.kind], quote(request.scope[0], safe="")
-            url = f"{self.url}/{alias}/_search?routing={routing}&{_SEARCH_QUERY}"
+            alias, routing = self._aliases[request.order.kind], request.routing
+            routed = "" if routing is None else f"routing={quote(routing, safe='')}&"
+            url = f"{self.url}/{alias}/_search?{routed}{_SEARCH_QUERY}"
             body = orjson.dumps(search_body(request, attempt))
             answers = [await self._read("search", URL(url, encoded=True), body)]
         else:
             lines: list[bytes] = []
             for request in requests:
-                head = {
+                head: dict[str, Any] = {
                     "index": self._aliases[request.order.kind],
-                    "routing": request.scope[0],
                     "allow_partial_search_results": False,
                 }
+                if request.routing is not None:
+                    head["routing"] = request.routing
                 body_of = search_body(request, attempt)
                 body_of["timeout"] = f"{SEARCH_TIMEOUT_MS}ms"
                 lines += (orjson.dumps(head), orjson.dumps(body_of))

@@ -91,6 +91,7 @@ class Order:
     time_field: (
         str | None
     )  # number whose inverse begins every position; None: positions carry no time
+    is_routed: bool = True  # whether the scope's first part is the owner, whose shard has it all
 
 
 ENTRIES_NEWEST = Order(Kind.ENTRIES, "sort_key", "ledger", "posted")
@@ -98,6 +99,9 @@ LINES_OF_ACCOUNT = Order(Kind.LINES, "by_account", "account", "posted")  # the i
 LINES_OF_LEDGER = Order(Kind.LINES, "by_ledger", "ledger", "posted")
 ACCOUNTS_NEWEST = Order(Kind.ACCOUNTS, "sort_key", "ledger", "created")
 GROUPS_BY_KEY = Order(Kind.GROUPS, "sort_key", "ledger", None)
+ACCOUNTS_OF_EXTERNAL = Order(
+    Kind.ACCOUNTS, "by_external", "external_account", "created", is_routed=False
+)
 TXS_NEWEST = Order(Kind.TXS, "sort_key", "external_account", "posted")
 
 
@@ -129,6 +133,11 @@ class SearchRequest:
     def prefix(self) -> str:
         """What the sort keys of the whole list begin with."""
         return scope_prefix(self.scope)
+
+    @property
+    def routing(self) -> str | None:
+        """Whose shard has the whole list; None when it is spread over all of them."""
+        return self.scope[0] if self.order.is_routed else None
 
     @property
     def backward(self) -> bool:

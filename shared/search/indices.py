@@ -20,7 +20,7 @@ from typing import Any
 
 from shared.search.index import Kind
 
-MAPPING_VERSION = 2
+MAPPING_VERSION = 3
 
 SORT_FIELDS: dict[Kind, str] = {
     Kind.ENTRIES: "sort_key",
@@ -90,6 +90,7 @@ _FIELDS: dict[Kind, dict[str, _Mapping]] = {
         "instances": _WORD,
         "parent": _WORD,
         "external_account": _WORD,
+        "by_external": _SORTED,  # only of Linked Ledger Accounts: one list over all Ledgers
         "earliest": _NUMBER,
         "latest": _NUMBER,
         "flags": _WORD,

@@ -14,7 +14,7 @@ are asked at the same time are one read.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from typing import Any, TypeVar
 
 from shared.clock import Clock
@@ -87,6 +87,22 @@ class Catalog:
             ledger = await self._once(("id", ledger_id), lambda: self._read_ledger(ledger_id))
         return ledger if ledger is not None and ledger.workspace_id == workspace_id else None
 
+    async def live_ledgers(
+        self, workspace_id: str, ledger_ids: Collection[str]
+    ) -> dict[str, Ledger]:
+        """Those of the ledgers that are the workspace's and live, by id: one BatchGetItem for all
+        whose heads were not read recently enough.
+        """
+        found = {each: self._fresh(each) for each in ledger_ids}
+        stale = sorted([each for each, ledger in found.items() if ledger is None])
+        if stale:
+            found |= await self._once(("ids", *stale), lambda: self._read_ledgers(stale))
+        return {
+            each: ledger
+            for each, ledger in found.items()
+            if ledger is not None and ledger.workspace_id == workspace_id
+        }
+
     async def utc_offset_minutes(self, ledger_id: str) -> int | None:
         """The ledger's offset, which never changes; of a deleted ledger, too."""
         head = await self.head(ledger_id)
@@ -128,6 +144,16 @@ class Catalog:
         asked_ms = self._clock.now_ms()
         item = await self._table.get(keys.ledger(ledger_id), consistent=True)
         return None if item is None else _live(self._hold(ledger_from_item(item), asked_ms))
+
+    async def _read_ledgers(self, ledger_ids: Sequence[str]) -> dict[str, Ledger | None]:
+        asked_ms = self._clock.now_ms()
+        items = await self._table.get_many(
+            [keys.ledger(each) for each in ledger_ids], consistent=True
+        )
+        return {
+            each: None if item is None else _live(self._hold(ledger_from_item(item), asked_ms))
+            for each, item in zip(ledger_ids, items, strict=True)
+        }
 
     def _hold(self, ledger: Ledger, asked_ms: int) -> Ledger:
         """Remembers the head as of the moment that it was asked for: an answer may be slow."""

@@ -115,7 +115,7 @@ class MemoryIndex:
         order, prefix = request.order, request.prefix
         clauses = (Term(order.scope_field, request.scope[-1]), *request.clauses)
         found = []
-        for source in self._sources(order.kind, request.scope[0], clauses):
+        for source in self._sources(order.kind, request.routing, clauses):
             sort_key: str = source[order.field]
             assert sort_key.startswith(prefix)
             found.append(Hit(sort_key[len(prefix) :], source))

@@ -138,18 +138,6 @@ async def test_a_reversed_line_names_its_counterpart(reader: ReadRig) -> None:
     assert reversing_line["reverses"] == {"id": f"{ids[0]}-0"}
 
 
-async def test_what_a_line_with_a_tx_needs_is_not_built_yet(reader: ReadRig) -> None:
-    ledger = await reader.ledger("main", quickstart())
-    tx = {"tx_id": "t" * 32, "tx_external_id": "bank-1"}
-    entry = await reader.post(ledger, "one", 0, (CASH, 5), (AVAILABLE, 5), line_fields=tx)
-    query = "query ($id: ID!) { ledgerLine(ledgerLine: {id: $id}) { txId externalTxId %s } }"
-    answer = await reader.ask(query.replace("%s", ""), id=f"{entry.id}-0")
-    assert answer.data["ledgerLine"] == {"txId": "t" * 32, "externalTxId": "bank-1"}
-    answer = await reader.ask(query.replace("%s", "tx { id }"), id=f"{entry.id}-0")
-    message = "LedgerLine.tx of a line with a Tx is not implemented."
-    assert answer.refusals == [("not_implemented", message)]
-
-
 async def test_an_accounts_lines_are_newest_first_with_one_search(reader: ReadRig) -> None:
     await post_hours(reader, 7)
     await reader.ask(LINES, path=CASH, first=1)

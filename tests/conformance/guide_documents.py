@@ -22,7 +22,7 @@ FOLDER = Path(__file__).with_name("guide")
 LEDGERS = frozenset(
     {"quickstart-ledger", "ledger-ik", "ik-used-to-create-ledger", "multi-currency-ledger"}
 )
-NAMES = LEDGERS | {"quickstart-schema", "blue-gems"}
+NAMES = LEDGERS | {"quickstart-schema", "schema-key", "linked-ledger-account-schema", "blue-gems"}
 CATCH_UP_S = 20.0
 
 STORE = """mutation store($schema: SchemaInput!) {
@@ -52,6 +52,11 @@ class Guide:
         ending = uuid4().hex[:10]
         self._own = {name: f"{name}-{ending}" for name in NAMES}
         self._printed = {own: name for name, own in self._own.items()}
+
+    def call(self, printed: str, own: str) -> None:
+        """Puts an id that the service gave for one that the guide prints, and back."""
+        self._own[printed] = own
+        self._printed[own] = printed
 
     def own(self, value: Any) -> Any:
         """`value` with the test's own names for the guide's."""

@@ -16,7 +16,22 @@ SLIPS: tuple[tuple[str, str, str], ...] = (
         "The account is given without its Ledger, and as a template without a value.",
         "Refused as printed; run with a Ledger and with an instance.",
     ),
+    (
+        "E.c",
+        "The variables of reconcileTx lack some_amount, which the type takes.",
+        "Refused as printed; run with it.",
+    ),
     ("E.g", "The entry is given without its Ledger.", "Refused as printed; run with one."),
+    (
+        "F.g",
+        "The variables of reconcileTx name a type and parameters that the Schema hasn't.",
+        "Refused as printed; run with the Schema's.",
+    ),
+    (
+        "F.h",
+        "The Ledger of the account is left open.",
+        "Refused as printed; run with a Ledger.",
+    ),
     (
         "G.b",
         "The response shows another entry's ik and user than the variables ask for.",
@@ -79,5 +94,10 @@ SLIPS: tuple[tuple[str, str, str], ...] = (
         "I.i",
         "The variables of GetTx say external; the document says externalId.",
         "Refused as printed; run with externalId.",
+    ),
+    (
+        "I.i",
+        "The variables of GetUnreconciledTxs give times for after and before, not cursors.",
+        "Refused as printed; run without them.",
     ),
 )

@@ -5,46 +5,19 @@ the generated package is used as its own users would.
 """
 
 import importlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import httpx
 import pytest
 
-from cli.connection import variable_of
-from loadtests.common.connection import Connection
 from loadtests.common.system import System
 from tests.conformance.asking import arguments
+from tests.conformance.command_line import generated_client, twofold
 from tests.conformance.conftest import Awaited
 from tests.conformance.rules import rule
 
 pytestmark = pytest.mark.engines
-
-ROOT = Path(__file__).parents[2]
-CODEGEN = Path(sys.executable).with_name("fragment-python-client-codegen")
-TIMEOUT_S = 120
-
-
-def ran(*command: str | Path, connection: Connection | None = None) -> str:
-    """What a command prints; it must succeed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    if connection is not None:
-        told = arguments(connection)
-        told["scope"] = told.pop("auth_scope")
-        environment |= {variable_of(name): value for name, value in told.items()}
-    done = subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=TIMEOUT_S,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture
@@ -60,22 +33,16 @@ def generated(
     """The generated package, async or sync as the test's client is."""
     queries = tmp_path / "queries"
     queries.mkdir()
-    ran(
-        *(sys.executable, "-m", "cli", "gen-graphql", "--key", schema["key"]),
-        *("--include-runtime-args", "--output", queries / "queries.graphql"),
-        connection=system.connection,
+    twofold(
+        system.connection,
+        *("gen-graphql", "--key", schema["key"], "--include-runtime-args"),
+        *("--output", queries / "queries.graphql"),
     )
-    sdl = tmp_path / "schema.graphql"
-    base = system.connection.api_url.removesuffix("/graphql")
-    sdl.write_text(httpx.get(f"{base}/schema.graphql").raise_for_status().text)
     mode = request.node.callspec.params["client"]
-    name = f"generated_{mode}_client"
-    flags = ["--sync"] if mode == "sync" else []
-    ran(CODEGEN, "-i", queries, "-n", name, "-o", tmp_path, "-s", sdl, *flags)
-    monkeypatch.syspath_prepend(tmp_path)
-    for module in [each for each in sys.modules if each.split(".")[0] == name]:
-        monkeypatch.delitem(sys.modules, module)
-    return importlib.import_module(name)
+    name, is_sync = f"generated_{mode}_client", mode == "sync"
+    return generated_client(
+        system.connection, queries, tmp_path, name, monkeypatch, is_sync=is_sync
+    )
 
 
 @rule("guide D.c", "The Python code generator runs on the generated queries; its client posts")

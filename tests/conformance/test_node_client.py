@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.conformance import RECONCILIATION, node_tests
+from infra.conformance import node_tests
 from loadtests.common.system import System
 from tests.conformance import node_client
 from tests.conformance.conftest import SCHEMA_FILE
@@ -39,13 +39,13 @@ def test_the_operation_answers_what_the_books_say(
     assert failures[name] is None, failures[name]
 
 
-def test_every_operation_that_the_client_ships_is_run_or_is_reconciliation() -> None:
+def test_every_operation_that_the_client_ships_is_run() -> None:
     modules = node_client.packages(*node_client.programs())
     generated = modules / "@fragment-dev" / "node-client" / "dist" / "esm" / "generated"
     text = Path(generated / "generated.js").read_text(encoding="utf-8")
     shipped = re.findall(r"Document = gql `\s*(?:query|mutation) (\w+)", text)
     assert len(shipped) == SHIPPED_COUNT
-    assert set(shipped) - RECONCILIATION == set(OPERATIONS)
+    assert set(shipped) == set(OPERATIONS)
 
 
 def test_the_lock_names_no_registry_and_pins_every_package() -> None:

@@ -13,10 +13,10 @@ from fragment.sdk.client import Client
 from loadtests.common.system import System
 from tests.conformance.asking import arguments, ask, eventually
 from tests.conformance.books import hour
+from tests.conformance.command_line import ran
 from tests.conformance.reading import refusal
 from tests.conformance.remaining import document, kind, moves, opened, post, posted, store
 from tests.conformance.rules import rule
-from tests.conformance.test_generated_client import ran
 
 pytestmark = pytest.mark.engines
 

@@ -1,4 +1,6 @@
-"""Txs in every Index, real or in memory: listed, scanned and counted by their External Account."""
+"""Txs in every Index, real or in memory: listed, scanned and counted by their External Account; and
+the Ledger Accounts of all ledgers that are linked to one.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -7,12 +9,27 @@ from secrets import token_hex
 
 import pytest
 
-from shared.ledger.identifiers import external_account_id, tx_id
+from shared.ledger.accounts import LedgerAccount
+from shared.ledger.identifiers import account_id, external_account_id, tx_id
 from shared.ledger.links import Tx
 from shared.search.clauses import Not, Term
-from shared.search.documents import DELETED, tx_documents, tx_from_source
+from shared.search.documents import (
+    DELETED,
+    account_documents,
+    account_from_source,
+    linked_term,
+    tx_documents,
+    tx_from_source,
+)
 from shared.search.elastic import ElasticIndex
-from shared.search.index import TXS_NEWEST, Index, ItemStatus, Kind, SearchRequest
+from shared.search.index import (
+    ACCOUNTS_OF_EXTERNAL,
+    TXS_NEWEST,
+    Index,
+    ItemStatus,
+    Kind,
+    SearchRequest,
+)
 from shared.search.provision import provision_indices
 from shared.settings import Settings
 from shared.testing.memory_index import MemoryIndex
@@ -82,3 +99,40 @@ async def test_txs_are_listed_scanned_and_counted_by_their_account(index: Index)
     assert await index.count(Kind.TXS) == 8
     assert await index.count(Kind.TXS, ONE) == 7
     assert await index.count(Kind.TXS, TWO, (Term("external_id", "t1"),)) == 1
+
+
+def linked(number: int, external_id: str | None, workspace_id: str = "w") -> LedgerAccount:
+    """The bank of the `number`-th ledger, created at that second."""
+    ledger_id = f"{number:032x}"
+    return LedgerAccount(
+        id=account_id(ledger_id, "bank"),
+        ledger_id=ledger_id,
+        workspace_id=workspace_id,
+        path="bank",
+        ik="bank",
+        name=None,
+        type="asset",
+        currency_mode="single",
+        currency="USD",
+        parent_id=None,
+        parent_path=None,
+        created_ms=1_000 * number,
+        linked=None if external_id is None else (LINK, external_id),
+    )
+
+
+async def test_linked_accounts_are_listed_over_all_ledgers(index: Index) -> None:
+    mine = [linked(number, "one") for number in range(1, 31)]
+    others = [linked(40, "two"), linked(41, None), linked(42, "one", "another-workspace")]
+    documents = [each for one in (*mine, *others) for each in account_documents(one)]
+    assert {each.status for each in await index.bulk(documents)} == {ItemStatus.APPLIED}
+    await index.refresh()
+    request = SearchRequest(ACCOUNTS_OF_EXTERNAL, (linked_term("w", ONE),), (), 20)
+    (first,) = await index.search([request])
+    after = replace(request, after=first.hits[-1].position)
+    second, txs = await index.search([after, SearchRequest(TXS_NEWEST, (ONE,), (), 1)])
+    found = [account_from_source(hit.source) for page in (first, second) for hit in page.hits]
+    assert found == mine[::-1]
+    assert (first.more, second.more, txs.hits) == (True, False, ())
+    (back,) = await index.search([replace(request, before=second.hits[0].position, span_ms=1_000)])
+    assert back.hits == first.hits

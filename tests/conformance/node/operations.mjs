@@ -373,6 +373,58 @@ operation("syncCustomTxs", async () => {
   await refused(() => client.syncCustomTxs({ linkId, txs: [tx("a", "1", "one")] }), "tx_conflict");
 });
 
+// A Ledger whose bank is linked to the account "one"; of its Txs it has "a", of -100.
+const linkedIk = `node-linked-${ending}`;
+const TX_POSTED = "1968-01-01T16:45:00.000Z";
+const openLinked = async () => {
+  const linkedAccount = { linkId, externalId: "one" };
+  const lines = [
+    { key: "bank", account: account("bank"), tx: { externalId: "{{tx}}" } },
+    { key: "fees", account: account("fees") },
+  ];
+  const document = {
+    key: linkedIk,
+    chartOfAccounts: {
+      defaultCurrency: { code: "USD" },
+      defaultCurrencyMode: "single",
+      accounts: [{ key: "bank", type: "asset", linkedAccount }, { key: "fees", type: "income" }],
+    },
+    ledgerEntries: { types: [{ type: "receipt", lines }, { type: "by_hand" }] },
+  };
+  await client.storeSchema({ schema: document });
+  await client.createLedger({ ik: linkedIk, ledger: { name: "Linked" }, schemaKey: linkedIk });
+};
+const reconciled = ({ lines }) => lines.map((l) => [l.account.path, l.amount, l.externalTxId]);
+const bankBalance = async () =>
+  (await client.getLedgerAccountBalance({ path: "bank", ledgerIk: linkedIk })).ledgerAccount.ownBalance;
+
+operation("reconcileTx", async () => {
+  await openLinked();
+  const told = { ledgerIk: linkedIk, type: "receipt", parameters: { tx: "a" } };
+  const { reconcileTx: first } = await client.reconcileTx(told);
+  const { ik, posted, date } = first.entry;
+  assert.deepEqual([ik, posted, date], ["a", TX_POSTED, "1968-01-01"]);
+  assert.deepEqual(reconciled(first), [["bank", "-100", "a"], ["fees", "-100", null]]);
+  assert.deepEqual((await client.reconcileTx(told)).reconcileTx, first);
+  await refused(() => client.reconcileTx({ ...told, parameters: { tx: "none" } }), "tx_not_found");
+  await eventually(bankBalance, "-100");
+});
+
+operation("reconcileTxRuntime", async () => {
+  const tx = { account: { externalId: "one" }, externalId: "b", amount: "30", description: "b" };
+  await client.syncCustomTxs({ linkId, txs: [{ ...tx, posted: TX_POSTED }] });
+  const given = (amount) => [
+    { account: account("bank"), amount, tx: { externalId: "b" } },
+    { account: account("fees"), amount },
+  ];
+  const told = { ledgerIk: linkedIk, type: "by_hand" };
+  await refused(() => client.reconcileTxRuntime({ ...told, lines: given("31") }), "tx_mismatch");
+  const { reconcileTx } = await client.reconcileTxRuntime({ ...told, lines: given("30") });
+  assert.deepEqual([reconcileTx.entry.ik, reconcileTx.entry.posted], ["b", TX_POSTED]);
+  assert.deepEqual(reconciled(reconcileTx), [["bank", "30", "b"], ["fees", "30", null]]);
+  await eventually(bankBalance, "-70");
+});
+
 operation("deleteCustomTxs", async () => {
   const posted = "1968-01-02T00:00:00.000Z";
   const tx = { account: { externalId: "one" }, externalId: "gone", amount: "7", posted, description: "Gone" };

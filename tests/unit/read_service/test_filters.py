@@ -21,7 +21,7 @@ from read_service.group_filters import groups_filter
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.clearing import ClearingState, PostedWindow
 from shared.ledger.entries import LedgerEntry, LedgerLine
-from shared.ledger.identifiers import account_id
+from shared.ledger.identifiers import account_id, external_account_id
 from shared.ledger.ledgers import Ledger
 from shared.ledger.periods import DAY_MS, parse_date, parse_datetime, parse_period_filter
 from shared.ledger.rejections import Rejection
@@ -320,13 +320,15 @@ def account(path: str, **changes: object) -> LedgerAccount:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
+LINK = "1" * 32
+EXTERNAL = external_account_id(LINK, "ext")
 ACCOUNTS = [
     ("a", account("liabilities")),
     ("b", account("liabilities/users:1")),
     ("c", account(USER_1)),
     ("d", account("liabilities/users:2")),
     ("e", account("liabilities/users:2/cards:1/held")),
-    ("f", account("assets/bank", type="asset", linked=("link", "ext"))),
+    ("f", account("assets/bank", type="asset", linked=(LINK, "ext"))),
     ("g", account("liabilities/usersX:1")),
 ]
 CLEARING = [  # earliest and latest posted, and whether a balance is left
@@ -371,9 +373,18 @@ ACCOUNT_FILTERS: list[tuple[Mapping[str, Any] | None, str]] = [
     ({"ledgerAccount": {"in": [{"path": USER_1}, {"id": ACCOUNTS[5][1].id}]}}, "cf"),
     ({"parentLedgerAccount": {"equalTo": {"path": "liabilities"}}}, "bdg"),
     ({"parentLedgerAccount": {"in": [{"path": "liabilities/users:1"}]}}, "c"),
-    ({"linkedAccount": {"equalTo": {"id": "ext"}}}, "f"),
-    ({"linkedAccount": {"equalTo": {"externalId": "ext", "linkId": "link"}}}, "f"),
+    ({"linkedAccount": {"equalTo": {"id": EXTERNAL}}}, "f"),
+    ({"linkedAccount": {"equalTo": {"externalId": "ext", "linkId": LINK}}}, "f"),
+    ({"linkedAccount": {"equalTo": {"externalId": "ext", "linkId": LINK, "id": EXTERNAL}}}, "f"),
+    ({"linkedAccount": {"equalTo": {"linkId": LINK, "id": EXTERNAL}}}, "f"),
+    ({"linkedAccount": {"equalTo": {"externalId": "ext", "id": EXTERNAL}}}, "f"),
+    ({"linkedAccount": {"equalTo": {"externalId": "other", "id": EXTERNAL}}}, ""),
+    ({"linkedAccount": {"equalTo": {"linkId": "other", "id": EXTERNAL}}}, ""),
+    ({"linkedAccount": {"equalTo": {"externalId": "ext", "linkId": "x", "id": EXTERNAL}}}, ""),
+    ({"linkedAccount": {"equalTo": {"id": "ext"}}}, ""),
     ({"linkedAccount": {"in": [{"externalId": "ext", "linkId": "other"}]}}, ""),
+    ({"linkedAccount": {"in": [{"id": "none"}, {"externalId": "ext", "linkId": LINK}]}}, "f"),
+    ({"linkedAccount": {"in": []}}, ""),
     ({"type": {"equalTo": "liability"}, "hasParentLedgerAccount": False}, "a"),
 ]
 
@@ -562,7 +573,10 @@ REFUSED: list[tuple[Read, Mapping[str, Any] | None, str, str]] = [
         "filter.currency",
     ),
     (accounts_filter, {"path": {"matches": "assets-root/*"}}, "invalid_filter", "filter.path"),
-    (accounts_filter, {"linkedAccount": {"equalTo": {}}}, "invalid_filter", "External Account"),
+    *[
+        (accounts_filter, {"linkedAccount": {"equalTo": given}}, "invalid_filter", "External Acc")
+        for given in ({}, {"externalId": "ext"}, {"linkId": LINK})
+    ],
     (accounts_filter, {"earliestPosted": {"after": 1}}, "invalid_filter", "earliestPosted"),
     (accounts_filter, {"latestPosted": {}}, "invalid_filter", "clearingStatus"),
     (accounts_filter, {"earliestPostedTimestamp": {}}, "invalid_filter", "clearingStatus"),

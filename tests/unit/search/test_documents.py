@@ -7,7 +7,7 @@ import pytest
 
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry, LedgerLine
-from shared.ledger.identifiers import account_id, line_id
+from shared.ledger.identifiers import account_id, external_account_id, line_id
 from shared.ledger.positions import POSTED_MS_MAX
 from shared.limits import LINE_RECORD_BYTES_MAX
 from shared.search.documents import (
@@ -194,11 +194,20 @@ def test_an_account_is_searched_by_what_stands_above_it() -> None:
 
 
 def test_a_linked_account_is_searched_by_its_external_account() -> None:
-    root = replace(ACCOUNT, path="bank", parent_id=None, linked=("link", "external"))
+    root = replace(ACCOUNT, path="bank", parent_id=None, linked=("1" * 32, "external"))
     (document,) = account_documents(root)
-    assert document.source["external_account"] == ["external", "link\x00external"]
+    term = f"{external_account_id('1' * 32, 'external')}@{root.workspace_id}"
+    assert document.source["external_account"] == term
+    assert document.source["by_external"] == f"{term}#253402300794999#{root.id}"
     assert document.source["flags"] == ["linked"]
     assert document.source["patterns"] == ["bank"]
+
+
+def test_a_link_to_what_can_t_exist_is_no_keyword() -> None:
+    (document,) = account_documents(replace(ACCOUNT, linked=(None, "external")))
+    assert "external_account" not in document.source
+    assert "by_external" not in document.source
+    assert document.source["flags"] == ["child", "linked"]
 
 
 def test_the_earlier_entry_of_a_group_has_the_higher_version() -> None:
