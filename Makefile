@@ -5,13 +5,14 @@ FIRST_SEED ?= 1
 USERS ?= 16
 TIME ?= 20s
 PYTEST_ARGS ?=
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.twofold-setup
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 FAST_TESTS := tests/unit tests/property tests/model tests/contract tests/api tests/style
-SOURCES := shared cli write_service read_service indexer infra loadtests examples tests
+SOURCES := shared cli connectors write_service read_service indexer infra loadtests examples tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo check test-fast test sim conformance chaos bench load verify rebuild wheel clean
@@ -47,8 +48,8 @@ check: $(SETUP) ## Format, lint, types, import contracts, style
 test-fast: $(SETUP) ## Tests that need no engine (under a minute)
 	$(BIN)/pytest -q $(wildcard $(FAST_TESTS)) -m "not engines" $(PYTEST_ARGS)
 
-test: $(SETUP) ## Every test; starts the engines that it needs by itself
-	$(BIN)/pytest $(PYTEST_ARGS)
+test: $(SETUP) ## Every test, two side by side (JOBS=2); starts the engines that it needs by itself
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
 
 sim: $(SETUP) ## Seeded simulations: make sim SEEDS=200 FIRST_SEED=1
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first-seed $(FIRST_SEED)

@@ -8,15 +8,17 @@
 import asyncio
 import os
 import sys
+import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli import entries, ledgers, operations, schemas
+from cli import entries, ledgers, links, operations, schemas
 from cli.client import HttpClient
 from cli.context import Context, World
 from cli.failures import CommandFailure
 from cli.reports import commands as reports
+from cli.statements import commands as statements
 
 FAILED = 1
 INTERRUPTED = 130
@@ -28,7 +30,7 @@ def build_parser() -> ArgumentParser:
         prog="twofold", description="A client of Twofold: Schemas, Ledgers, entries, reports."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (schemas, operations, ledgers, entries, reports):
+    for module in (schemas, operations, ledgers, entries, links, statements, reports):
         module.add_commands(commands)
     return parser
 
@@ -54,9 +56,14 @@ async def pause(ms: int) -> None:
     await asyncio.sleep(ms / 1000)
 
 
+def now_ms() -> int:
+    """The time of this machine, in ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
 def main() -> int:
     """`twofold`."""
-    world = World(os.environ, Path.cwd(), sys.stdout.buffer, sys.stderr, HttpClient, pause)
+    world = World(os.environ, Path.cwd(), sys.stdout.buffer, sys.stderr, HttpClient, pause, now_ms)
     try:
         return run(sys.argv[1:], world)
     except KeyboardInterrupt:

@@ -32,6 +32,7 @@ class World:
     err: TextIO
     connect: Connect
     pause: Callable[[int], Awaitable[None]]  # so many ms
+    now_ms: Callable[[], int]
 
 
 class Telling:

@@ -5,7 +5,6 @@ refused and what must not count twice, then reads the books.
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,11 +15,9 @@ from uuid import uuid4
 from fragment.sync_sdk.client import Client
 from fragment.sync_sdk.input_types import CreateLedgerInput, SchemaInput
 
-ROOT = Path(__file__).resolve().parents[1]
-HOME = Path(os.environ.get("TWOFOLD_HOME") or ROOT / ".twofold")
-CONNECTION_FILE = HOME / "dev.env"
+from examples.connection import client_arguments
+
 SCHEMA_FILE = Path(__file__).with_name("quickstart_schema.json")
-NAMES = ("API_URL", "AUTH_URL", "CLIENT_ID", "CLIENT_SECRET", "SCOPE")
 CATCH_UP_S = 15.0
 
 BANK = "assets/banks/user-cash"
@@ -30,21 +27,7 @@ BEN = "liabilities/users:ben/available"
 
 def connect() -> Client:
     """The official client, told the five values that `make run` prints."""
-    given = dict(os.environ)
-    if CONNECTION_FILE.exists():
-        lines = CONNECTION_FILE.read_text(encoding="utf-8").splitlines()
-        given = dict(line.split("=", 1) for line in lines if "=" in line) | given
-    missing = [f"TWOFOLD_{name}" for name in NAMES if f"TWOFOLD_{name}" not in given]
-    if missing:
-        sys.exit(f"error: {', '.join(missing)} not set: start `make run` first, in another shell")
-    url, auth_url, client_id, secret, scope = (given[f"TWOFOLD_{name}"] for name in NAMES)
-    return Client(
-        api_url=url,
-        auth_url=auth_url,
-        client_id=client_id,
-        client_secret=secret,
-        auth_scope=scope,
-    )
+    return Client(**client_arguments())
 
 
 def money(amount: str) -> str:

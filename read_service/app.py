@@ -16,6 +16,7 @@ from functools import cache
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 from graphql import GraphQLSchema
 
 from read_service.bindings import bind_read_types
@@ -124,7 +125,7 @@ async def serve(settings: Settings) -> None:
             await index.close()
 
 
-async def serve_until_stopped(service: Service, host: str, port: int) -> None:
+async def serve_until_stopped(service: FastAPI, host: str, port: int) -> None:
     """Answers on `host`:`port` until a signal; what is being answered then may end."""
     config = uvicorn.Config(
         service,

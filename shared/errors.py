@@ -12,6 +12,9 @@ TwofoldError
 ├── StreamError               the change stream
 │   ├── StreamTrimmed         the checkpoint is older than what the stream still keeps
 │   └── StreamExpired         an iterator that has to be fetched again
+├── SourceError               the system of a native Link (Stripe)
+│   ├── SourceUnavailable     unreachable, throttled or broken: later
+│   └── SourceRefused         it doesn't let us in: the key was revoked, or lacks a permission
 ├── Overloaded                a bounded queue is full; the caller may retry
 ├── LeaseLost                 another process follows this shard now
 └── RejectionError            carries a Rejection through code that can't return one
@@ -78,6 +81,20 @@ class StreamTrimmed(StreamError):
 
 class StreamExpired(StreamError):
     """The shard iterator is too old: fetch another."""
+
+
+class SourceError(TwofoldError):
+    """The system of a native Link did not do what was asked. Its text never holds a key."""
+
+
+class SourceUnavailable(SourceError):
+    """Unreachable, throttled or broken."""
+
+    retryable = True
+
+
+class SourceRefused(SourceError):
+    """The key was revoked, or lacks a permission."""
 
 
 class Overloaded(TwofoldError):

@@ -48,6 +48,31 @@ LINKS_CACHED_MAX = 10_000
 EXTERNAL_ACCOUNTS_CACHED_MAX = 50_000
 TXS_CACHED_MAX = 20_000  # about 20 MB
 
+# --- Native Links: all ours ---------------------------------------------------------------------
+LINK_LOOK_MS = 1_000  # between two looks for Links that are due
+LINK_LEASE_MS = 60_000  # how long a Link's item stands still before another process takes it over
+LINK_GAP_MS = 2_000  # between two rounds that webhooks ask for
+LINK_POLL_S_MAX = 86_400
+LINK_BACKOFF_MS = 1_000
+LINK_BACKOFF_MS_MAX = 300_000
+LINK_OVERLAP_S = 600  # what a round reads again: transactions that were listed late
+LINK_REST_PAGES = 100  # of a long round, between two short ones that bring in what is new
+LINKS_AT_ONCE_MAX = 4  # of one process
+NATIVE_LINKS_MAX = 10_000
+NATIVE_LINKS_PER_PAGE = 100
+LINK_REFUSALS_KEPT_MAX = 20  # the newest transactions that could not be written
+LINK_TROUBLE_CHARS_MAX = 300
+LINK_SEEN_MAX = 100_000  # transactions that a process remembers as written
+LINK_SECRET_BYTES_MIN = 32
+LINK_SECRETS_MAX = 10
+SOURCE_KEY_CHARS_MAX = 300
+SOURCE_PAGE_MAX = 100  # balance transactions of one page of Stripe's list
+SOURCE_CALL_MS = 20_000
+WEBHOOK_BODY_BYTES_MAX = 500_000
+WEBHOOK_AGE_S_MAX = 300  # how old a signature may be
+WEBHOOK_SECRETS_AGE_MS = 30_000  # how long an endpoint's secret is remembered
+WEBHOOK_SECRETS_HELD_MAX = 10_000
+
 # --- Lists --------------------------------------------------------------------------------------
 PAGE_SIZE_DEFAULT = 20
 PAGE_SIZE_MAX = 200
@@ -198,10 +223,17 @@ REPORT_PAGE_SIZE = 100  # accounts of a report's page; that many currencies of e
 REPORT_WIDTH_ROWS = 1_000  # what a table looks at before it decides how wide its columns are
 TRIAL_BALANCE_ATTEMPTS_MAX = 4
 TRIAL_BALANCE_PAUSE_MS = 1_500  # between them: longer than lists take to follow the posts
+AGES_MAX = 20  # of unreconciled Txs in one report
+STATEMENT_BYTES_MAX = 100_000_000  # of a bank's file
+STATEMENT_ROWS_MAX = 100_000
+STATEMENT_DEPTH_MAX = 50  # of XML elements; camt.053 needs about 15
+STATEMENT_LOOKUPS = 50  # Txs that one query looks up
+FIGURE_CHARS_MAX = 60  # of an amount as a file writes it
 
 assert REPORT_PAGE_SIZE <= PAGE_SIZE_MAX
 assert REPORT_PAGE_SIZE * (REPORT_PAGE_SIZE + 1) <= NODES_PER_REQUEST_MAX
 assert REQUEST_TIMEOUT_MS < CLI_TIMEOUT_MS
+assert STATEMENT_LOOKUPS <= QUERY_ROOT_FIELDS_MAX <= QUERY_ALIASES_MAX
 assert COMMIT_BATCH_BYTES_MAX < TRANSACT_BYTES_MAX
 assert CLEARING_MARKS_PER_PAGE <= BATCH_GET_KEYS_MAX
 assert ROLLUP_ITEMS_MAX < TRANSACT_ITEMS_MAX  # one item is the checkpoint
@@ -214,6 +246,7 @@ assert TXS_PER_SYNC_MAX * 2 <= TRANSACT_ITEMS_MAX * 2  # two transactions carry 
 assert QUERY_DEPTH_MAX <= QUERY_NESTING_MAX
 assert DOCUMENT_CHARS_MAX <= DOCUMENTS_CACHED_CHARS_MAX
 assert DOCUMENT_CHARS_MAX < REQUEST_BODY_BYTES_MAX
+assert SOURCE_CALL_MS + STORE_CALL_MS_MAX + STORE_TIMEOUT_MS < LINK_LEASE_MS
 assert FORWARD_CONNECT_MS < REQUEST_TIMEOUT_MS
 assert CLIENT_REFRESH_MS < CLIENT_AGE_MS_MAX <= 60_000  # a revocation takes a minute, as is told
 assert CLIENTS_PER_PAGE <= BATCH_GET_KEYS_MAX

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import ConfigurationError
+from shared.limits import LINK_POLL_S_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Settings:
     read_port: int = 8001
     indexer_host: str = "127.0.0.1"
     indexer_port: int = 8002
+    connect_host: str = "127.0.0.1"
+    connect_port: int = 8004
+    link_secret: str = ""  # seals the keys of native Links; several, by commas: the first seals
+    link_poll_s: int = 60  # between two looks at what is new at a native Link's system
+    stripe_url: str = ""  # where Stripe's API is; empty: Stripe's own address
     read_url: str = ""  # where the write tier forwards queries; empty: it answers them itself
     public_url: str = "http://127.0.0.1:8000"
     dashboard_url: str = ""  # prefix of every `dashboardUrl`; empty: public_url
@@ -40,6 +46,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.commits_in_flight < 1:
             raise ConfigurationError("TWOFOLD_COMMITS_IN_FLIGHT must be at least 1")
+        if not 1 <= self.link_poll_s <= LINK_POLL_S_MAX:
+            raise ConfigurationError(f"TWOFOLD_LINK_POLL_S must be 1 to {LINK_POLL_S_MAX}")
 
 
 PREFIX = "TWOFOLD_"
@@ -68,3 +76,13 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         else:
             values[name] = text
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def value_of(variable: str, environment: Mapping[str, str] | None = None) -> str:
+    """What the environment variable of this name holds. Raises ConfigurationError if that is
+    nothing.
+    """
+    text = (os.environ if environment is None else environment).get(variable, "")
+    if not text:
+        raise ConfigurationError(f"the environment variable {variable} is empty")
+    return text

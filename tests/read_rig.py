@@ -236,7 +236,7 @@ class Seeds:
         await self.put_entry(entry, indexed=indexed)
         await self._strong(ledger, entry)
         if indexed:
-            await self._histories(ledger, entry)
+            await self.put_histories(ledger, entry)
             await self._clearing(ledger, entry)
         return entry
 
@@ -299,7 +299,8 @@ class Seeds:
                     named = {"p": path}
                     await self.table.write(Update(key, add={"v": line.amount}, set_if_absent=named))
 
-    async def _histories(self, ledger: Ledger, entry: LedgerEntry) -> None:
+    async def put_histories(self, ledger: Ledger, entry: LedgerEntry) -> None:
+        """What the entry adds to balances and groups."""
         for key, delta in history_deltas([entry], ledger.utc_offset_minutes).items():
             own_id = account_id(ledger.id, key.account_path)
             head_key = keys.history_head(own_id, key.currency)

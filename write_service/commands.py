@@ -5,6 +5,7 @@ from typing import Any
 
 from shared.ledger.accounts import AccountType, CurrencyMode
 from shared.ledger.entries import EntryCondition, Group, Tag
+from shared.ledger.links import CUSTOM_LINK
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +189,9 @@ class SyncedTx:
 
 @dataclass(frozen=True, slots=True)
 class SyncTxs:
-    """Bring Txs of one Link to what the outside system says."""
+    """Bring Txs of one Link, which has to be of `link_type`, to what the outside system says."""
 
     workspace_id: str
     link: LinkMatch
     txs: tuple[SyncedTx, ...]
+    link_type: str = CUSTOM_LINK

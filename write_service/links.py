@@ -1,4 +1,5 @@
-"""createCustomLink, syncCustomAccounts, syncCustomTxs, deleteCustomTxs.
+"""createCustomLink, syncCustomAccounts, syncCustomTxs, deleteCustomTxs; native Links write their
+accounts and Txs by the same functions (connectors/).
 
     match ─► derived ids ─► one read of all of it ─► plan (pure) ─► one transaction, or two
               └────────── again, when another was faster ◄────────────────┘
@@ -9,7 +10,7 @@ now, and finds its work done. A sync is one transaction unless it needs more wri
 that takes Txs which come again after they were deleted, which are two writes each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from shared.errors import Overloaded, RejectionError
 from shared.ledger.identifiers import (
@@ -68,23 +69,42 @@ async def create_custom_link(
     """The Link of the ik, and whether it stood before. Raises Overloaded when others keep
     winning.
     """
-    wanted = Link(
+    return await create_link(services, new_link(services, workspace_id, CUSTOM_LINK, ik, name))
+
+
+def new_link(
+    services: WriteServices,
+    workspace_id: str,
+    link_type: str,
+    ik: str,
+    name: str,
+    env: str | None = None,
+) -> Link:
+    """A Link as it is created now."""
+    return Link(
         id=link_id(workspace_id, ik),
         workspace_id=workspace_id,
-        type=CUSTOM_LINK,
+        type=link_type,
         ik=ik,
         name=name,
         created_ms=services.clock.now_ms(),
+        env=env,
     )
+
+
+async def create_link(services: WriteServices, wanted: Link) -> tuple[Link, bool]:
+    """The Link that stands under the id of `wanted`, and whether it stood before. Raises
+    Overloaded.
+    """
     for attempt in range(STORE_ATTEMPTS_MAX):
-        item = await services.table.get(keys.link(workspace_id, wanted.id), consistent=True)
+        item = await services.table.get(keys.link(wanted.workspace_id, wanted.id), consistent=True)
         if item is not None:
             return link_from_item(item), True
         put = Put(TableName.LEDGER, link_item(wanted), (Absent(),))
         if isinstance(await services.table.transact([put], services.new_token()), Transacted):
             return wanted, False
         await services.committer.pause(attempt)
-    raise Overloaded(f"others keep creating the Link {ik}")
+    raise Overloaded(f"others keep creating the Link {wanted.ik}")
 
 
 def _link_key(workspace_id: str, match: LinkMatch) -> Key:
@@ -106,12 +126,15 @@ def _no_link(match: LinkMatch) -> RejectionError:
 class _Reads:
     """What of a Link is read together: what this process knows isn't read again."""
 
-    def __init__(self, services: WriteServices, workspace_id: str, match: LinkMatch) -> None:
+    def __init__(
+        self, services: WriteServices, workspace_id: str, match: LinkMatch, link_type: str
+    ) -> None:
         self.key = _link_key(workspace_id, match)
         self.link_id = self.key.sk
         self._services = services
         self._workspace_id = workspace_id
         self._match = match
+        self._link_type = link_type
 
     async def read(
         self, account_ids: Sequence[str], others: Sequence[Key]
@@ -135,7 +158,7 @@ class _Reads:
         for item in found:
             if item is not None:
                 catalog.learn_external_account(external_account_from_item(item))
-        if link.type != CUSTOM_LINK:
+        if link.type != self._link_type:
             detail = f"The Link is a {link.type}: its accounts and Txs come from its own system."
             raise RejectionError(reject("bad_request", detail=detail))
         return link, items[len(wanted) :]
@@ -143,12 +166,16 @@ class _Reads:
 
 # --- External Accounts ----------------------------------------------------------------------------
 async def sync_accounts(
-    services: WriteServices, workspace_id: str, match: LinkMatch, wanted: Sequence[WantedAccount]
+    services: WriteServices,
+    workspace_id: str,
+    match: LinkMatch,
+    wanted: Sequence[WantedAccount],
+    link_type: str = CUSTOM_LINK,
 ) -> Sequence[ExternalAccount] | Rejection:
     """The accounts as they are now: all of them were written, or none. Raises RejectionError, and
     Overloaded when others keep winning.
     """
-    reads = _Reads(services, workspace_id, match)
+    reads = _Reads(services, workspace_id, match, link_type)
     ids = list(dict.fromkeys(external_account_id(reads.link_id, w.external_id) for w in wanted))
     for attempt in range(STORE_ATTEMPTS_MAX):
         link, items = await reads.read((), [keys.external_account(each) for each in ids])
@@ -184,7 +211,7 @@ async def sync_txs(services: WriteServices, command: SyncTxs) -> Sequence[Tx] | 
     """The Txs as they are now, in the order of the command. Raises RejectionError, and Overloaded
     when others keep winning.
     """
-    reads = _Reads(services, command.workspace_id, command.link)
+    reads = _Reads(services, command.workspace_id, command.link, command.link_type)
     accounts = [
         _account_id(reads.link_id, each.account, f"txs[{place}].account")
         for place, each in enumerate(command.txs)
@@ -345,9 +372,31 @@ async def delete_txs(
             after[name] = plan_deletion(tx, now_ms)
             if not tx.is_deleted:
                 writes.append(_revision(after[name], Within("n", 0, 0)))
+        native = await _native_link(services, workspace_id, after.values())
+        if native is not None:
+            detail = f"The Txs of a {native.type} come from its own system: they can't be deleted."
+            return reject("bad_request", detail=detail)
         if await _transact(services, writes):
             for each in wanted:
                 services.catalog.forget_tx(each)
             return [after[each] for each in ids]
         await services.committer.pause(attempt)
     raise Overloaded("others keep changing the Txs")
+
+
+async def _native_link(
+    services: WriteServices, workspace_id: str, txs: Iterable[Tx]
+) -> Link | None:
+    """One of the Txs' Links that isn't a Custom one; one read when this process doesn't know
+    them.
+    """
+    catalog = services.catalog
+    ids = dict.fromkeys(tx.link_id for tx in txs)
+    unknown = [each for each in ids if catalog.known_link(workspace_id, each) is None]
+    if unknown:
+        wanted = [keys.link(workspace_id, each) for each in unknown]
+        for item in await services.table.get_many(wanted, consistent=True):
+            assert item is not None, "a Link goes on existing"
+            catalog.learn_link(link_from_item(item))
+    links = [catalog.known_link(workspace_id, each) for each in ids]
+    return next((link for link in links if link and link.type != CUSTOM_LINK), None)

@@ -92,11 +92,14 @@ class Packing:
     def admits(self, member: Member) -> bool:
         """Takes the member in if it fits beside the others; leaves everything as it was if not."""
         new_accounts: dict[str, LedgerAccount] = {}
+        txs: set[str] = set()
         size = 0
         listed = 0
         for plan in member.plans:
             size += plan.item_bytes + UPDATE_BYTES * len(plan.listed)
-            size += CLAIM_BYTES * len(plan.claims)
+            for claim in plan.claims:
+                size += CLAIM_BYTES
+                txs.add(claim.tx_id)
             listed += len(plan.listed)
             if plan.chain is not None:
                 listed += len(plan.chain.entry_ids())
@@ -109,7 +112,6 @@ class Packing:
                 elif is_misfit(other, account):
                     return False
         moved = self._moved(member)
-        txs = member.tx_ids()
         if moved is None or not self.txs.isdisjoint(txs):
             return False
         entries = self.entries + len(member.plans)
@@ -221,7 +223,9 @@ def _batch(packing: Packing, token: str) -> CommitBatch:
     accounts: dict[int, str] = {}
     balances: dict[int, BalanceKey] = {}
     for member_at, member in enumerate(packing.members):
+        reconciles = False
         for plan_at, plan in enumerate(member.plans):
+            reconciles = reconciles or bool(plan.claims)
             entries[len(writes)] = (member_at, plan_at)
             if plan.replaces is None:
                 item = plan.item.copy()
@@ -235,9 +239,10 @@ def _batch(packing: Packing, token: str) -> CommitBatch:
                     writes.append(write)
             for listed in plan.listed:
                 writes.append(Put(TableName.BALANCES, listed))
-        for write in tx_writes(member.plans):
-            chains[len(writes)] = member_at
-            writes.append(write)
+        if reconciles:
+            for write in tx_writes(member.plans):
+                chains[len(writes)] = member_at
+                writes.append(write)
     for account in packing.accounts.values():
         accounts[len(writes)] = account.id
         writes.append(account_write(account))
@@ -332,6 +337,9 @@ def items_needed(plans: Sequence[EntryPlan]) -> int:
     """The most items that an atomic member writes: entries, chains, lists, accounts, balances,
     Txs.
     """
+    if len(plans) == 1 and plans[0].chain is None and not plans[0].claims:
+        plan = plans[0]  # nothing of one plan comes twice
+        return 1 + len(plan.listed) + len(plan.deltas) + len(plan.accounts)
     balances: set[BalanceKey] = set()
     accounts: set[str] = set()
     txs: set[str] = set()

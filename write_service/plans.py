@@ -142,12 +142,19 @@ class Member:
 
     def holds(self) -> "set[BalanceKey | str]":
         """What no other batch may write while this member is in one: strong balances, Txs."""
-        return {*self.keys(), *self.tx_ids()}
+        held: set[BalanceKey | str] = {d.key for plan in self.plans for d in plan.deltas}
+        for plan in self.plans:
+            for claim in plan.claims:
+                held.add(claim.tx_id)
+        return held
 
     def entry_ids(self) -> list[str]:
         """Ids of the entries whose items the plans write."""
-        ids = [plan.entry.id for plan in self.plans]
-        for plan in self.plans:
+        plans = self.plans
+        if len(plans) == 1 and plans[0].chain is None:
+            return [plans[0].entry.id]
+        ids = [plan.entry.id for plan in plans]
+        for plan in plans:
             if plan.chain is not None:
                 ids += plan.chain.entry_ids()
         return ids

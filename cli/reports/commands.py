@@ -4,15 +4,12 @@ API ─► reading ─► balances | ledger_lines (pure) ─► rows ─► tabl
 """
 
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from cli.context import Context
 from cli.failures import CommandFailure
-from cli.files import written_whole
-from cli.parsers import Commands, Run, reaches_the_api
-from cli.reports import documents
+from cli.parsers import Commands
+from cli.reports import documents, linked_commands
 from cli.reports.balances import (
     BALANCE_SHEET,
     INCOME_STATEMENT,
@@ -30,49 +27,40 @@ from cli.reports.moments import (
     starting_moment,
 )
 from cli.reports.reading import (
-    ReportLedger,
     read_accounts,
     read_ledger,
     read_statement,
     walk_oldest_first,
 )
-from cli.reports.rows import Column, CsvWriter, TableWriter, Writer
+from cli.reports.writing import STILL_POSTING, add_report, report_heading, report_writer
 from shared.ledger.periods import format_period
 from shared.limits import TRIAL_BALANCE_ATTEMPTS_MAX, TRIAL_BALANCE_PAUSE_MS
-
-_STILL_POSTING = "entries were being posted or indexed meanwhile, or the books are wrong: run again"
 
 
 def add_commands(commands: Commands) -> None:
     """Adds the reports."""
     report = commands.add_parser("report", help="balance sheet, income statement, and others")
     reports = report.add_subparsers(required=True, metavar="REPORT")
-    sheet = _add(reports, "balance-sheet", "what is owned and owed at a moment", balance_sheet)
+    sheet = add_report(
+        reports, "balance-sheet", "what is owned and owed at a moment", balance_sheet
+    )
     _add_at(sheet)
     _add_tree_flags(sheet)
-    income = _add(reports, "income-statement", "what was earned and spent", income_statement)
+    income = add_report(reports, "income-statement", "what was earned and spent", income_statement)
     income.add_argument("--period", required=True, help=_PERIOD_HELP)
     _add_tree_flags(income)
-    trial = _add(reports, "trial-balance", "every own balance; proves the ledger", show_trial)
+    trial = add_report(reports, "trial-balance", "every own balance; proves the ledger", show_trial)
     _add_at(trial)
     trial.add_argument("--skip-zero", action="store_true", help="leave zero balances out")
-    statement = _add(reports, "account-statement", "an account's lines", account_statement)
+    statement = add_report(reports, "account-statement", "an account's lines", account_statement)
     statement.add_argument("--account", required=True, metavar="PATH", help="the account's path")
     statement.add_argument("--period", required=True, help=_PERIOD_HELP)
-    journal = _add(reports, "journal", "all entries with their lines", journal_export)
+    journal = add_report(reports, "journal", "all entries with their lines", journal_export)
     journal.add_argument("--period", help=f"{_PERIOD_HELP}; everything when left out")
+    linked_commands.add_reports(reports)
 
 
 _PERIOD_HELP = "a year, quarter, month, day or hour: 2024, 2024-Q3, 2024-07, …"
-
-
-def _add(reports: Commands, name: str, told: str, run: Run) -> ArgumentParser:
-    parser = reports.add_parser(name, help=told, description=told)
-    parser.add_argument("--ledger", required=True, metavar="IK", help="the Ledger's ik")
-    parser.add_argument("--format", choices=("table", "csv"), default="table")
-    parser.add_argument("--output", metavar="FILE", help="stdout when left out")
-    reaches_the_api(parser, run)
-    return parser
 
 
 def _add_at(parser: ArgumentParser) -> None:
@@ -84,31 +72,6 @@ def _add_at(parser: ArgumentParser) -> None:
 def _add_tree_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--depth", type=int, help="how many levels of accounts to show")
     parser.add_argument("--skip-zero", action="store_true", help="leave zero rows out")
-
-
-@contextmanager
-def _writer(context: Context, columns: Sequence[Column], heading: str) -> Iterator[Writer]:
-    """The writer of the form and place that were asked for; a file is there when the block ends."""
-    arguments = context.arguments
-
-    def made(stream: Any) -> Writer:
-        if arguments.format == "csv":
-            return CsvWriter(stream, columns)
-        return TableWriter(stream, columns, heading)
-
-    if arguments.output is None:
-        writer = made(context.world.out)
-        yield writer
-        writer.finish()
-        return
-    with written_whole(context.path(arguments.output)) as stream:
-        writer = made(stream)
-        yield writer
-        writer.finish()
-
-
-def _heading(report: str, ledger: ReportLedger, when: str) -> str:
-    return f"{report} of {ledger.name} ({ledger.ik}), {when}, UTC{ledger.offset}"
 
 
 def _when(at: str | None) -> str:
@@ -148,7 +111,12 @@ async def _tree(
             "accountsFilter": {"type": {"in": [report.plus, report.minus]}},
         }
         accounts = await read_accounts(api, document, asked, field)
-    with _writer(context, report.columns, _heading(report.title, ledger, when)) as writer:
+    with report_writer(
+        context,
+        context.arguments.format,
+        report.columns,
+        report_heading(report.title, ledger, when),
+    ) as writer:
         for row in report.rows(accounts, arguments.depth, not arguments.skip_zero):
             writer.add(row)
 
@@ -170,8 +138,8 @@ async def show_trial(context: Context) -> None:
             proofs = prove(accounts)
             if all(proof.holds for proof in proofs):
                 break
-    heading = _heading("Trial balance", ledger, _when(at))
-    with _writer(context, TRIAL_BALANCE_COLUMNS, heading) as writer:
+    heading = report_heading("Trial balance", ledger, _when(at))
+    with report_writer(context, context.arguments.format, TRIAL_BALANCE_COLUMNS, heading) as writer:
         for row in trial_balance(accounts, not arguments.skip_zero):
             writer.add(row)
         for proof in proofs:
@@ -179,7 +147,7 @@ async def show_trial(context: Context) -> None:
     problems = [str(proof) for proof in proofs if not proof.holds]
     if problems:
         raise CommandFailure(
-            "\n".join(["the trial balance doesn't balance", *problems, _STILL_POSTING])
+            "\n".join(["the trial balance doesn't balance", *problems, STILL_POSTING])
         )
 
 
@@ -201,8 +169,8 @@ async def account_statement(context: Context) -> None:
         )
         statement = Statement(starting)
         title = f"Statement of {account['path']}"
-        heading = _heading(title, ledger, f"in {format_period(period)}")
-        with _writer(context, STATEMENT_COLUMNS, heading) as writer:
+        heading = report_heading(title, ledger, f"in {format_period(period)}")
+        with report_writer(context, context.arguments.format, STATEMENT_COLUMNS, heading) as writer:
             for row in statement.starting_rows():
                 writer.add(row)
             posted = posted_filter(period, ledger.offset_minutes)
@@ -215,7 +183,7 @@ async def account_statement(context: Context) -> None:
                 writer.add(row)
     problems = statement.problems(ending)
     if problems:
-        raise CommandFailure("\n".join(["the statement doesn't add up", *problems, _STILL_POSTING]))
+        raise CommandFailure("\n".join(["the statement doesn't add up", *problems, STILL_POSTING]))
 
 
 async def journal_export(context: Context) -> None:
@@ -229,7 +197,12 @@ async def journal_export(context: Context) -> None:
             filters["posted"] = posted_filter(period, ledger.offset_minutes)
         when = "all entries" if period is None else f"in {format_period(period)}"
         journal = Journal()
-        with _writer(context, JOURNAL_COLUMNS, _heading("Journal", ledger, when)) as writer:
+        with report_writer(
+            context,
+            context.arguments.format,
+            JOURNAL_COLUMNS,
+            report_heading("Journal", ledger, when),
+        ) as writer:
             asked = {"ledgerIk": arguments.ledger, "entriesFilter": filters}
             async for entry in walk_oldest_first(
                 api, documents.JOURNAL, asked, "ledger", "ledgerEntries"

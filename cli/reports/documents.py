@@ -105,3 +105,47 @@ query GetJournalExport(
   }}
 }}
 """
+
+LINKED_ACCOUNTS = f"""
+query GetLinkedAccounts($ledgerIk: SafeString!, $first: Int!, $after: String) {{
+  ledger(ledger: {{ik: $ledgerIk}}) {{
+    ledgerAccounts(filter: {{isLinkedAccount: true}}, first: $first, after: $after) {{
+      nodes {{
+        id path {_CURRENCY}
+        linkedAccount {{ id externalId }}
+        amounts: ownBalances(first: $first) {{ nodes {{ {_AMOUNT} }} {_NEXT} }}
+      }}
+      {_NEXT}
+    }}
+  }}
+}}
+"""
+
+_TX = f"id externalId posted description {_AMOUNT}"
+
+UNRECONCILED_TXS = f"""
+query GetUnreconciledTxs(
+  $accountMatch: LedgerAccountMatchInput!, $txsFilter: LedgerAccountUnreconciledTxsFilterSet
+  $last: Int!, $before: String
+) {{
+  ledgerAccount(ledgerAccount: $accountMatch) {{
+    unreconciledTxs(filter: $txsFilter, last: $last, before: $before) {{
+      nodes {{ {_TX} }}
+      {_PREVIOUS}
+    }}
+  }}
+}}
+"""
+
+EXTERNAL_ACCOUNT_TXS = f"""
+query GetExternalAccountTxs(
+  $externalAccount: ExternalAccountMatchInput!, $last: Int!, $before: String
+) {{
+  externalAccount(externalAccount: $externalAccount) {{
+    txs(last: $last, before: $before) {{
+      nodes {{ {_TX} }}
+      {_PREVIOUS}
+    }}
+  }}
+}}
+"""

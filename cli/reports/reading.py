@@ -9,6 +9,7 @@ from cli.failures import CommandFailure
 from cli.reports import documents
 from cli.reports.amounts import Amounts, read_amounts, read_unit
 from cli.reports.balances import Account
+from cli.reports.linked_accounts import LinkedAccount
 from shared.ledger.periods import parse_utc_offset
 from shared.limits import PAGE_SIZE_MAX, REPORT_PAGE_SIZE
 
@@ -68,6 +69,30 @@ async def _all_amounts(
         page = found["amounts"]
         amounts |= read_amounts(page["nodes"])
     return amounts
+
+
+async def read_linked_accounts(api: GraphQL, ik: str) -> list[LinkedAccount]:
+    """All Linked Ledger Accounts of a ledger, by path."""
+    accounts = []
+    asked: dict[str, Any] = {"ledgerIk": ik, "first": REPORT_PAGE_SIZE, "after": None}
+    while True:
+        page = (await api.execute(documents.LINKED_ACCOUNTS, asked))["ledger"]["ledgerAccounts"]
+        for node in page["nodes"]:
+            external = node["linkedAccount"]
+            amounts = await _all_amounts(api, node["id"], node["amounts"], "ownBalances", None)
+            accounts.append(
+                LinkedAccount(
+                    node["id"],
+                    node["path"],
+                    None if node["currency"] is None else read_unit(node["currency"]),
+                    amounts,
+                    None if external is None else external["id"],
+                    None if external is None else external["externalId"],
+                )
+            )
+        if not page["pageInfo"]["hasNextPage"]:
+            return sorted(accounts, key=lambda each: each.path.split("/"))
+        asked["after"] = _moved(asked["after"], page["pageInfo"]["endCursor"])
 
 
 async def read_statement(

@@ -111,6 +111,12 @@ async def _lines_of(context: RequestContext, tx: Tx) -> list[PlacedLine]:
     ]
 
 
+LINK_FIELDS = {
+    "created": lambda link, _: format_datetime(link.created_ms),
+    "dashboardUrl": _dashboard_url,
+    "externalAccounts": _external_accounts,
+}
+
 FIELDS: Fields = {
     "Query": {
         "externalAccount": resolve_external_account,
@@ -118,11 +124,10 @@ FIELDS: Fields = {
         "links": resolve_links,
         "tx": resolve_tx,
     },
-    "CustomLink": {
-        "created": lambda link, _: format_datetime(link.created_ms),
-        "dashboardUrl": _dashboard_url,
-        "externalAccounts": _external_accounts,
-    },
+    "CustomLink": LINK_FIELDS,
+    "IncreaseLink": {**LINK_FIELDS, "increaseEnv": lambda link, _: link.env},
+    "StripeLink": {**LINK_FIELDS, "stripeEnv": lambda link, _: link.env},
+    "UnitLink": {**LINK_FIELDS, "unitEnv": lambda link, _: link.env},
     "ExternalAccount": {
         "ledgerAccounts": _ledger_accounts,
         "link": _link,

@@ -71,25 +71,31 @@ def history_deltas(
 
     A line counts as `own` for its account and as `child` for each ancestor.
     """
-    deltas: dict[HistoryKey, HistoryDelta] = {}
+    sums: dict[tuple[str, str, tuple[int, int]], int] = {}  # many lines are few accounts and hours
     for entry in entries:
         bucket = local_bucket(entry.posted_ms, utc_offset_minutes)
         at = (bucket.month, bucket.hour)
         for line in entry.lines:
-            key = HistoryKey(line.account_path, line.currency)
-            delta = deltas.get(key)
-            if delta is None:
-                delta = deltas[key] = HistoryDelta(0, 0, {}, {})
-            delta.own += line.amount
-            delta.own_by_hour[at] = delta.own_by_hour.get(at, 0) + line.amount
-            for path in ancestor_paths(line.account_path):
-                key = HistoryKey(path, line.currency)
-                delta = deltas.get(key)
-                if delta is None:
-                    delta = deltas[key] = HistoryDelta(0, 0, {}, {})
-                delta.child += line.amount
-                delta.child_by_hour[at] = delta.child_by_hour.get(at, 0) + line.amount
+            each = (line.account_path, line.currency, at)
+            sums[each] = sums.get(each, 0) + line.amount
+    deltas: dict[HistoryKey, HistoryDelta] = {}
+    for (path, currency, at), amount in sums.items():
+        delta = _delta_of(deltas, path, currency)
+        delta.own += amount
+        delta.own_by_hour[at] = amount
+        for ancestor in ancestor_paths(path):
+            delta = _delta_of(deltas, ancestor, currency)
+            delta.child += amount
+            delta.child_by_hour[at] = delta.child_by_hour.get(at, 0) + amount
     return deltas
+
+
+def _delta_of(deltas: dict[HistoryKey, HistoryDelta], path: str, currency: str) -> HistoryDelta:
+    key = HistoryKey(path, currency)
+    delta = deltas.get(key)
+    if delta is None:
+        delta = deltas[key] = HistoryDelta(0, 0, {}, {})
+    return delta
 
 
 def group_sums(entry: LedgerEntry, groups: Iterable[Group]) -> dict[GroupKey, int]:

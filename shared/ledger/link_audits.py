@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from shared.ledger.amounts import in_int96
 from shared.ledger.audits import Finding
 from shared.ledger.identifiers import external_account_id, link_id
-from shared.ledger.links import ExternalAccount, Link, Tx, derived_tx_id
+from shared.ledger.links import STRIPE_LINK, ExternalAccount, Link, Tx, derived_tx_id
+from shared.ledger.pair_audits import PairAudit
 
 
 class LinkAudit:
@@ -13,6 +14,8 @@ class LinkAudit:
 
     def __init__(self) -> None:
         self._links: set[str] = set()
+        self._stripe_links: set[str] = set()
+        self._pairs = PairAudit()
         self._accounts: dict[str, ExternalAccount] = {}
         self._heads: dict[tuple[str, str], int | None] = {}  # by account and external id
         self._sequences: dict[tuple[str, str], dict[int, bool]] = {}  # place -> is deleted
@@ -29,6 +32,8 @@ class LinkAudit:
         if link.id != link_id(link.workspace_id, link.ik):
             self._tell("I2", f"Link {link.id}", f"is not the id of the ik {link.ik}")
         self._links.add(link.id)
+        if link.type == STRIPE_LINK:
+            self._stripe_links.add(link.id)
 
     def add_account(self, account: ExternalAccount) -> None:
         """Takes an External Account."""
@@ -40,6 +45,7 @@ class LinkAudit:
     def add_tx(self, tx: Tx, newest: int | None, reconciled_count: int) -> None:
         """Takes a Tx; `newest` is what its item says of the sequence, at place 1."""
         subject = f"Tx {tx.id}"
+        self._pairs.add(tx)
         if tx.id != derived_tx_id(tx):
             detail = f"is not the id of {tx.external_id}, {tx.sequence}, in {tx.account_id}"
             self._tell("I2", subject, detail)
@@ -74,6 +80,7 @@ class LinkAudit:
                 detail = f"holds {found.currency}, and has Txs in {others}"
                 self._tell("I1", f"External Account {account_id}", detail)
         self._findings += self._audit_sequences()
+        self._findings += self._pairs.audit(self._stripe_links)
         return self._findings
 
     def _audit_sequences(self) -> Iterator[Finding]:

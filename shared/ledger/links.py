@@ -19,11 +19,20 @@ from shared.ledger.accounts import CurrencyMode
 from shared.ledger.identifiers import external_account_id, tx_id
 
 CUSTOM_LINK = "CustomLink"
+STRIPE_LINK = "StripeLink"
+INCREASE_LINK = "IncreaseLink"
+UNIT_LINK = "UnitLink"
+
+# What the external ids of the two Txs end with that a balance transaction of Stripe becomes.
+STRIPE_GROSS = "_gross"
+STRIPE_FEE = "_fee"
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One connection to an outside system. `type` is the name of its GraphQL type."""
+    """One connection to an outside system. `type` is the name of its GraphQL type; `env` is which
+    side of a native Link's system it is: `livemode` or `testmode` at Stripe.
+    """
 
     id: str
     workspace_id: str
@@ -31,6 +40,7 @@ class Link:
     ik: str
     name: str
     created_ms: int
+    env: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

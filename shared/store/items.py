@@ -365,7 +365,7 @@ def custom_currency_from_item(item: Item) -> CustomCurrency:
 
 # --- Links, External Accounts, Txs ----------------------------------------------------------------
 def link_item(link: Link) -> Item:
-    body = {
+    body: dict[str, Any] = {
         "i": link.id,
         "w": link.workspace_id,
         "t": link.type,
@@ -373,12 +373,15 @@ def link_item(link: Link) -> Item:
         "n": link.name,
         "d": link.created_ms,
     }
+    if link.env is not None:
+        body["e"] = link.env
     return _item(keys.link(link.workspace_id, link.id), body)
 
 
 def link_from_item(item: Item) -> Link:
     body = _body(item)
-    return Link(body["i"], body["w"], body["t"], body["k"], body["n"], body["d"])
+    get = body.get
+    return Link(body["i"], body["w"], body["t"], body["k"], body["n"], body["d"], get("e"))
 
 
 def external_account_item(account: ExternalAccount) -> Item:

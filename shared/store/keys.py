@@ -46,6 +46,9 @@ Table `balances` (not streamed; derived, or running sums):
     WQ#              M#<workspace>#<key>    a Schema to be migrated         poll
     WQ#              Z#<workspace>#<key>    … parked: some ledgers failed   store again
     WQ#              S#<due>#<ledger id>    a deleted ledger to be swept    poll
+    NL#              <workspace>#<link id>  how far a native Link is        poll
+                                            synced, and who syncs it
+    NK#<link id>     .                      a native Link's sealed secrets  sync, webhook
     K#<projector>    <shard id>             lease and checkpoint            follow
     Q#<projector>    <sequence>             a record put aside              quarantine
 
@@ -318,6 +321,17 @@ def parked_schema_work(workspace_id: str, schema_key: str) -> Key:
 
 def sweep_work(due_ms: int, ledger_id: str) -> Key:
     return Key(BALANCES, WORK_QUEUE, f"S#{due_ms:015d}#{ledger_id}")
+
+
+NATIVE_LINKS = "NL#"  # partition of how far every native Link is synced
+
+
+def native_link(workspace_id: str, link_id: str) -> Key:
+    return Key(BALANCES, NATIVE_LINKS, f"{workspace_id}#{link_id}")
+
+
+def link_secrets(link_id: str) -> Key:
+    return Key(BALANCES, f"NK#{link_id}", ONLY)
 
 
 def checkpoints(projector: str) -> str:

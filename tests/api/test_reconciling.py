@@ -356,6 +356,7 @@ async def test_runtime_lines_that_do_not_fit_are_refused(rig: ReconcileRig) -> N
     bank, user = "assets/checking", runtime("users:ann", "12")
     cases = [
         ([runtime(bank, "12"), user], "tx_required"),
+        ([runtime(bank), user], "tx_required"),
         ([runtime(bank, tx={}), user], "invalid_match"),
         ([runtime(bank, tx={"externalId": "t1"}), {**user, "tx": {"id": "a"}}], "tx_not_allowed"),
         ([runtime(bank, "11", tx={"externalId": "t1"}), user], "tx_mismatch"),

@@ -65,11 +65,17 @@ def schema() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def ledger(client: Any, schema: dict[str, Any]) -> str:
-    """The ik of a fresh ledger of that Schema."""
+async def stored_schema(client: Any, schema: dict[str, Any]) -> dict[str, Any]:
+    """That document, stored."""
     stored = await client.store_schema(SchemaInput.model_validate(schema))
     assert stored.store_schema.typename__ == "StoreSchemaResult"
+    return schema
+
+
+@pytest.fixture
+async def ledger(client: Any, stored_schema: dict[str, Any]) -> str:
+    """The ik of a fresh ledger of that Schema."""
     ik = f"ledger-{uuid4().hex[:12]}"
-    made = await client.create_ledger(ik, CreateLedgerInput(name="Tests"), schema["key"])
+    made = await client.create_ledger(ik, CreateLedgerInput(name="Tests"), stored_schema["key"])
     assert made.create_ledger.typename__ == "CreateLedgerResult"
     return ik

@@ -41,16 +41,16 @@ async def own(client: Any, ledger: str, path: str = ANN) -> str:
 
 
 @rule("reference 5 Idempotency", "createLedger answers a used ik with the first Ledger")
-async def test_ledger_s_ik_gives_the_first_ledger(client: Any, schema: dict[str, Any]) -> None:
-    ik = f"ledger-{uuid4().hex[:12]}"
+async def test_ledger_s_ik_gives_the_first_ledger(
+    client: Any, stored_schema: dict[str, Any]
+) -> None:
+    ik, key = f"ledger-{uuid4().hex[:12]}", stored_schema["key"]
     first = (
         await client.create_ledger(
-            ik, CreateLedgerInput(name="First", balanceUTCOffset="-08:00"), schema["key"]
+            ik, CreateLedgerInput(name="First", balanceUTCOffset="-08:00"), key
         )
     ).create_ledger
-    again = (
-        await client.create_ledger(ik, CreateLedgerInput(name="Second"), schema["key"])
-    ).create_ledger
+    again = (await client.create_ledger(ik, CreateLedgerInput(name="Second"), key)).create_ledger
     assert (first.is_ik_replay, again.is_ik_replay) == (False, True)
     assert again.ledger == first.ledger
     assert (await client.get_ledger(ik)).ledger.balance_utc_offset == "-08:00"

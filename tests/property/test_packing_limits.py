@@ -11,7 +11,7 @@ from shared.limits import TRANSACT_ITEMS_MAX
 from shared.store.items import entry_item
 from tests.builders_write import nothing_known, planned, reversing, updating
 from write_service.packing import items_needed, items_to_reverse, pack_batch
-from write_service.plans import EntryPlan, Member, PlannedDelta
+from write_service.plans import EntryPlan, Member, PlannedDelta, TxClaim
 from write_service.posting import transaction_too_large
 
 
@@ -31,11 +31,14 @@ def account(number: int) -> LedgerAccount:
 
 
 NUMBERS = st.integers(0, 60)
+TXS = st.sets(st.integers(0, 40).map(lambda number: f"tx{number}"), max_size=30)
 
 
 @st.composite
 def plans(draw: st.DrawFn, ik: str) -> EntryPlan:
-    """A post, an update or a reversal (of a later entry of its chain, too)."""
+    """A post, an update or a reversal (of a later entry of its chain, too); the first and the last
+    may account for Txs, which others of the member may write too.
+    """
     deltas = {balance_keys(each): 1 for each in draw(st.sets(NUMBERS, max_size=50))}
     plan = planned(ik, deltas)
     kind = draw(st.sampled_from(["post", "update", "reverse", "reverse later"]))
@@ -47,11 +50,14 @@ def plans(draw: st.DrawFn, ik: str) -> EntryPlan:
     ]
     if kind == "post":
         new = tuple([account(each) for each in sorted(draw(st.sets(NUMBERS, max_size=40)))])
-        return replace(plan, listed=tuple(listed), accounts=new)
+        claims = tuple([TxClaim(tx, f"account{ik}", "", plan.entry.id) for tx in draw(TXS)])
+        return replace(plan, listed=tuple(listed), accounts=new, claims=claims)
     entry = plan.entry
     if kind == "reverse later":
         entry = replace(entry, id=f"3{entry.id[1:]}", position=3)
-    return replace(reversing(entry, entry_item(entry, ""), deltas), listed=tuple(listed))
+    made = reversing(entry, entry_item(entry, ""), deltas)
+    claims = tuple([TxClaim(tx, f"account{ik}", entry.id, "") for tx in draw(TXS)])
+    return replace(made, listed=tuple(listed), claims=claims)
 
 
 @given(st.data())

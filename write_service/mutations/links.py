@@ -3,7 +3,8 @@
 from typing import Any
 
 from read_service.context import RequestContext
-from shared.ledger.rejections import Rejection
+from shared.ledger.links import CUSTOM_LINK
+from shared.ledger.rejections import Rejection, reject
 from shared.limits import (
     ACCOUNTS_PER_SYNC_MAX,
     DESCRIPTION_CHARS_MAX,
@@ -36,6 +37,8 @@ def bind(services: WriteServices) -> dict[str, Any]:
         check_ik("ik", ik)
         check_chars("name", name, NAME_CHARS_MAX)
         link, is_ik_replay = await create_custom_link(services, context.workspace_id, ik, name)
+        if link.type != CUSTOM_LINK:
+            return reject("ik_conflict", ik=ik, detail=f"its Link is a {link.type}.")
         context.catalog.learn_link(link)
         return {
             "__typename": "CreateCustomLinkResult",

@@ -193,6 +193,8 @@ def runtime_lines(
         account = account_at(view, line.account_path)
         if line.tx is not None and account.node.linked_account is None:
             raise refused("tx_not_allowed", line=f"lines[{place}]", path=account.path)
+        if line.tx is None and account.node.linked_account is not None:
+            raise refused("tx_required", path=account.path)
         if line.amount is None and line.tx is None:
             raise refused("missing_amount", line=f"lines[{place}]")
         if line.key is not None:

@@ -59,7 +59,7 @@ class Desk:
 
     def run(self, *argv: str) -> int:
         out, err = BytesIO(), StringIO()
-        world = World(self.variables, self.folder, out, err, self.connect, self.pause)
+        world = World(self.variables, self.folder, out, err, self.connect, self.pause, lambda: 0)
         code = run(argv, world)
         self.out, self.err = out.getvalue().decode(), err.getvalue()
         return code

@@ -122,7 +122,7 @@ def test_a_refusal_is_an_internal_error_only_when_it_is_our_fault(code: str) -> 
     values |= dict.fromkeys(("key", "version", "ledger", "type", "status", "name", "path"), "x")
     values |= dict.fromkeys(("id", "ik", "bytes", "violations", "role", "operation"), "x")
     values |= dict.fromkeys(("one", "other", "line", "total", "condition", "balance"), "x")
-    values |= dict.fromkeys(("entry", "change", "difference", "conflicts"), "x")
+    values |= dict.fromkeys(("entry", "tx", "change", "difference", "conflicts"), "x")
     rejection = reject(code, **values)
     is_ours = code in ("internal_error", "unavailable", "overloaded")
     assert failure(rejection) == {

@@ -16,8 +16,10 @@ from shared.testing.counting import CountingMetrics
 from shared.testing.memory import MemoryTable
 from shared.testing.memory_index import MemoryIndex
 from tests.builders_schema import edited, quickstart
+from tests.connecting import ConnectRig
 from tests.indexer_rig import World, simulated, some_entries, stand
 from tests.read_rig import Engines
+from tests.stripe_server import StripeServer, transaction
 from tests.write_api_rig import WriteRig
 from tests.write_rig import LEDGER_IK, SCHEMA_KEY
 
@@ -135,6 +137,7 @@ def test_the_template_has_the_tables_and_a_policy_for_each_service(template: Jso
         "WritePolicy",
         "ReadPolicy",
         "IndexerPolicy",
+        "ConnectPolicy",
     }
 
 
@@ -201,3 +204,18 @@ def test_the_indexer_may_follow_apply_and_heal(template: Json) -> None:
     asked["LedgerTable.Arn"].add("DescribeTable")  # for its stream's ARN
     asked["BalancesTable.Arn"].add("DeleteItem")  # of leases of shards that are gone
     assert asked == grants
+
+
+async def test_the_connectors_may_sync_native_links_and_nothing_else(template: Json) -> None:
+    async with StripeServer().running() as server:
+        rig = ConnectRig(server)
+        table = Permitted(rig.memory, granted(template, "ConnectPolicy"))
+        rig.restart(cast(Table, table))
+        await rig.create()
+        server.add(transaction(1))
+        await rig.sync()
+        server.held[0]["description"] = "Another"
+        state = await rig.later()
+        assert (state.progress.rounds, state.progress.trouble) == (2, "")
+        assert {tx.revision for tx in rig.txs()} == {2}
+    assert table.asked == table.grants

@@ -89,7 +89,7 @@ def test_all_services_of_compose_share_one_image_and_wait_for_provisioning(
 ) -> None:
     services = compose["services"]
     commands = {}
-    for name in ("write", "read", "indexer"):
+    for name in ("write", "read", "indexer", "connect"):
         assert services[name]["image"] == "twofold"
         assert services[name]["depends_on"] == {
             "provision": {"condition": "service_completed_successfully"}
@@ -99,14 +99,23 @@ def test_all_services_of_compose_share_one_image_and_wait_for_provisioning(
         "write": ["python", "-m", "write_service"],
         "read": ["python", "-m", "read_service"],
         "indexer": ["python", "-m", "indexer"],
+        "connect": ["python", "-m", "connectors"],
     }
+    optional = {name for name, service in services.items() if "profiles" in service}
+    assert optional == {"connect"}
+    sealing = {
+        name
+        for name, each in services.items()
+        if "TWOFOLD_LINK_SECRET" in each.get("environment", {})
+    }
+    assert sealing == {"connect"}
 
 
 def test_compose_publishes_on_the_loopback_address_alone(compose: dict[str, Any]) -> None:
     published = [
         port for service in compose["services"].values() for port in service.get("ports", [])
     ]
-    assert len(published) == 5
+    assert len(published) == 6
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 

@@ -44,6 +44,8 @@ MAKERS = (
     (keys.schema_work, (PART, PART)),
     (keys.parked_schema_work, (PART, PART)),
     (keys.sweep_work, (MILLISECONDS, PART)),
+    (keys.native_link, (PART, PART)),
+    (keys.link_secrets, (PART,)),
     (keys.posted_window, (PART,)),
     (keys.clearing_mark, (PART,)),
     (keys.checkpoint, (PART, PART)),

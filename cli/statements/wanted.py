@@ -1,0 +1,156 @@
+"""A statement's rows as the Txs of an External Account: ids, minor units, currencies, balances.
+
+A file is taken as a whole or not at all: whatever is wrong with any row is told, with the row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cli.reports.amounts import Money, Unit
+from cli.statements.external_ids import DerivedIds, safe_external_id
+from cli.statements.figures import Figure, minor_units
+from cli.statements.statements import Problems, Statement, StatementRow
+from shared.ledger.currencies import CUSTOM, currency_from_key, currency_precision, make_currency
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTx:
+    """A Tx as the statement has it. `where`: its row."""
+
+    where: str
+    external_id: str
+    posted_ms: int
+    amount: int
+    unit: Unit
+    description: str
+
+    def is_alike(self, other: "WantedTx") -> bool:
+        """Whether both say the same."""
+        return (self.posted_ms, self.amount, self.unit, self.description) == (
+            other.posted_ms,
+            other.amount,
+            other.unit,
+            other.description,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a file comes to. `notes`: what people should know of it."""
+
+    txs: tuple[WantedTx, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How rows become Txs."""
+
+    unit: Unit | None  # the account's; None when it is multi-currency
+    currency: str | None = None  # of rows that say none, in a multi-currency account
+    derive_ids: bool = False  # also where the bank has ids
+    opening: Figure | None = None  # given by hand
+    closing: Figure | None = None
+    ignore_balances: bool = False
+
+
+def take(file: str, statements: Sequence[Statement], rules: Rules) -> Taken:
+    """The Txs of the statements. Raises CommandFailure with everything that is wrong."""
+    problems = Problems(file)
+    notes: list[str] = []
+    derived = DerivedIds()
+    by_id: dict[str, WantedTx] = {}
+    for place, statement in enumerate(statements):
+        own = []
+        for row in statement.rows:
+            tx = _wanted(row, statement, rules, derived, problems)
+            if tx is None:
+                continue
+            first = by_id.setdefault(tx.external_id, tx)
+            if first is tx:
+                own.append(tx)
+            elif first.is_alike(tx):
+                notes.append(f"{tx.where} is {first.where} again: it is taken once")
+            else:
+                told = f"has the id of {first.where} but isn't the same"
+                problems.add(tx.where, f"{told}: --derive-ids does without the bank's ids")
+        opening = rules.opening or statement.opening
+        closing = rules.closing or statement.closing
+        imbalance = _imbalance(own, opening, closing, rules.unit)
+        if imbalance is not None:
+            where = f"statement {place + 1}"
+            if rules.ignore_balances:
+                notes.append(f"{where}: {imbalance}")
+            else:
+                problems.add(where, f"{imbalance} (--ignore-balances takes it all the same)")
+    problems.raise_any()
+    return Taken(tuple(by_id.values()), tuple(notes))
+
+
+def unit_of(key: str) -> Unit | str:
+    """A listed currency, or what is wrong with its code."""
+    if key == CUSTOM or key.startswith(f"{CUSTOM}/"):
+        return "a custom currency is known by its account alone"
+    made = make_currency(key)
+    return made if isinstance(made, str) else Unit(key, currency_precision(key))
+
+
+def _wanted(
+    row: StatementRow, statement: Statement, rules: Rules, derived: DerivedIds, problems: Problems
+) -> WantedTx | None:
+    """The row's Tx; None behind a problem."""
+    unit = _unit(row.currency or statement.currency, rules)
+    if isinstance(unit, str):
+        problems.add(row.where, unit)
+        return None
+    amount = minor_units(row.figure, unit.precision)
+    if isinstance(amount, str):
+        problems.add(row.where, amount)
+        return None
+    if row.bank_id is None or rules.derive_ids:
+        external_id = derived.next(row.posted_ms, amount, unit.key, row.description)
+    else:
+        external_id = safe_external_id(row.bank_id)
+    return WantedTx(row.where, external_id, row.posted_ms, amount, unit, row.description)
+
+
+def _unit(stated: str | None, rules: Rules) -> Unit | str:
+    if rules.unit is None:
+        key = stated or rules.currency
+        return unit_of(key) if key else "no currency: the account has several, so give --currency"
+    if stated is not None and stated != rules.unit.key:
+        return f"is in {stated}, the account in {rules.unit.key}"
+    return rules.unit
+
+
+def _imbalance(
+    txs: Sequence[WantedTx], opening: Figure | None, closing: Figure | None, unit: Unit | None
+) -> str | None:
+    """Why the transactions don't lead from the one balance to the other; None if they do, or if
+    that can't be told.
+    """
+    units = {tx.unit for tx in txs} if unit is None else {unit}
+    if opening is None or closing is None or len(units) != 1:
+        return None
+    (only,) = units
+    amounts = [minor_units(each, only.precision) for each in (opening, closing)]
+    for amount in amounts:
+        if isinstance(amount, str):
+            return f"of a balance, {amount}"
+    start, end = [each for each in amounts if isinstance(each, int)]
+    total = sum(tx.amount for tx in txs)
+    if start + total == end:
+        return None
+    shown = [str(Money(each, only.precision)) for each in (start, total, start + total, end)]
+    return (
+        f"the opening balance {shown[0]} and the transactions {shown[1]} come to {shown[2]}, "
+        f"the closing balance is {shown[3]}"
+    )
+
+
+def currency_input(unit: Unit) -> dict[str, str]:
+    """A CurrencyMatchInput."""
+    currency = currency_from_key(unit.key)
+    if currency.custom_id is None:
+        return {"code": currency.code}
+    return {"code": currency.code, "customCurrencyId": currency.custom_id}

@@ -1,0 +1,5 @@
+"""`python -m connectors` runs the synchroniser of native Links."""
+
+from connectors.app import main
+
+main()

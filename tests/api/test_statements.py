@@ -1,0 +1,297 @@
+"""`twofold sync-statement` on the in-memory twins: what a file does to a Link, and doesn't."""
+
+import asyncio
+import csv
+from collections.abc import AsyncIterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.limits import TXS_PER_SYNC_MAX
+from shared.store.table import TableName
+from shared.testing.memory import MemoryTable
+from tests.command_line import TwinCommandLine
+from tests.linking import GET_ACCOUNT, LIST_TXS, LinkRig, tx
+
+FILES = Path(__file__).parents[1] / "statements"
+TO = ("--link-ik", "bank", "--account", "checking")
+CSV = ("--report", "csv")
+HEADER = "date,amount,description,id"
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[LinkRig]:
+    rig = LinkRig()
+    await rig.open()
+    yield rig
+    await rig.services.committer.close()
+    await rig.close()
+
+
+@pytest.fixture
+def twofold(rig: LinkRig, tmp_path: Path) -> TwinCommandLine:
+    return TwinCommandLine(rig, tmp_path)
+
+
+def write(twofold: TwinCommandLine, *rows: str) -> None:
+    (twofold.folder / "a.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+
+
+async def sync(twofold: TwinCommandLine, *flags: str) -> int:
+    return await twofold.run("sync-statement", "a.csv", "--id", "id", *TO, *CSV, *flags)
+
+
+def rows(twofold: TwinCommandLine) -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO(twofold.out)))
+
+
+def told(twofold: TwinCommandLine) -> list[tuple[str, ...]]:
+    names = ("row", "status", "where", "external_id", "count", "amount", "reason")
+    return [tuple(row[name] for name in names) for row in rows(twofold)]
+
+
+async def txs(rig: LinkRig, account: str = "checking") -> dict[str, tuple[str, str, str, str]]:
+    """The account's Txs by external id."""
+    await rig.index_txs()
+    link = (await rig.ask("{ links { nodes { id } } }")).data["links"]["nodes"][0]["id"]
+    match = {"linkId": link, "externalId": account}
+    found = (await rig.ask(LIST_TXS, match=match, first=200)).data["externalAccount"]
+    return {
+        each["externalId"]: (
+            each["posted"],
+            each["amount"],
+            each["currency"]["code"],
+            each["description"],
+        )
+        for each in found["txs"]["nodes"]
+    }
+
+
+async def test_a_statement_is_synced_once_however_often(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    assert await twofold.run("create-link", "-i", "bank", "-n", "Bank") == 0
+    assert '"isIkReplay": false' in twofold.out
+    write(
+        twofold, "2024-03-01,12.50,Invoice,b1", "2024-03-01,-3.5,Coffee,", "2024-03-01,-3.5,Coffee,"
+    )
+    assert await sync(twofold, "--create-account", "Checking", "--currency", "EUR") == 0
+    assert await txs(rig) == (first := {
+        "b1": ("2024-03-01T00:00:00.000Z", "1250", "EUR", "Invoice"),
+        **{
+            row["external_id"]: ("2024-03-01T00:00:00.000Z", "-350", "EUR", "Coffee")
+            for row in rows(twofold)[1:3]
+        },
+    })  # fmt: skip
+    assert len(first) == 3
+    assert told(twofold)[3:] == [("total", "added", "", "", "3", "550", "")]
+    assert await sync(twofold) == 0
+    assert [row[1] for row in told(twofold)] == ["unchanged"] * 4
+    assert "SyncStatementTxs" not in twofold.asked
+    assert await txs(rig) == first
+
+
+async def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    posted = {"posted": "2024-03-01"}
+    await rig.synced(
+        tx("same", 100, **posted), tx("named", 100, **posted), tx("other", 7, **posted)
+    )
+    before = await txs(rig)
+    lines = ["same,1.00,Tx same", "named,1.00,New name", "other,0.08,Tx other", "new,5,Tx new"]
+    cells = [line.split(",") for line in lines]
+    write(twofold, *[f"2024-03-01,{amount},{text},{name}" for name, amount, text in cells])
+    assert await sync(twofold, "--dry-run") == 1
+    assert told(twofold) == [
+        ("tx", "unchanged", "line 2", "same", "", "100", ""),
+        ("tx", "changed", "line 3", "named", "", "100", "was 'Tx named'"),
+        ("tx", "refused", "line 4", "other", "", "8", "it stands with 0.07, which never changes"),
+        ("tx", "added", "line 5", "new", "", "500", ""),
+        ("total", "added", "", "", "1", "500", ""),
+        ("total", "changed", "", "", "1", "100", ""),
+        ("total", "unchanged", "", "", "1", "100", ""),
+        ("total", "refused", "", "", "1", "8", ""),
+    ]
+    assert twofold.err == (
+        "error: 1 of 4 are refused, so nothing was synced\n"
+        "line 4 (other): it stands with 0.07, which never changes"
+    )
+    assert await txs(rig) == before
+    assert await sync(twofold) == 1
+    assert await txs(rig) == before
+    assert "SyncStatementTxs" not in twofold.asked
+    write(twofold, *[f"2024-03-01,{amount},{text},{name}" for name, amount, text in cells[:2]])
+    assert await sync(twofold) == 0
+    after = await txs(rig)
+    assert after["named"][3] == "New name"
+    assert {**after, "named": before["named"]} == before
+
+
+async def test_a_table_counts_what_stays_as_it_is(twofold: TwinCommandLine, rig: LinkRig) -> None:
+    await rig.bank()
+    await rig.synced(tx("same", 100, posted="2024-03-01"))
+    write(twofold, "2024-03-01,1.00,Tx same,same", "2024-03-02,-0.05,Fee,fee")
+    flags = ("--id", "id", *TO, "--dry-run")
+    assert await twofold.run("sync-statement", "a.csv", *flags) == 0
+    assert twofold.out == (
+        "a.csv to Account checking (checking) of Link bank: dry run\n"
+        "\n"
+        "Status     Row     Posted                    External id  Description  Currency  Count  "
+        "Amount  Reason\n"
+        "--------------------------------------------------------------------------------------"
+        "----------------\n"
+        "added      line 3  2024-03-02T00:00:00.000Z  fee          Fee          USD               "
+        "-0.05\n"
+        "--------------------------------------------------------------------------------------"
+        "----------------\n"
+        "added                                                                  USD           1   "
+        "-0.05\n"
+        "unchanged                                                              USD           1    "
+        "1.00\n"
+    )
+
+
+async def test_a_dry_run_creates_no_account(twofold: TwinCommandLine, rig: LinkRig) -> None:
+    link = await rig.link()
+    write(twofold, "2024-03-01,1,x,a")
+    assert await sync(twofold, "--dry-run") == 1
+    assert twofold.err == (
+        "error: Link bank has no account checking: --create-account NAME makes it"
+    )
+    assert await sync(twofold, "--dry-run", "--create-account", "N") == 1
+    assert twofold.err == "error: say the new account's currency with --currency"
+    assert await sync(twofold, "--dry-run", "--create-account", "N", "--currency", "usd") == 1
+    assert await sync(twofold, "--dry-run", "--create-account", "N", "--currency", "USD") == 0
+    assert twofold.err == "the account checking would be created\n"
+    match = {"linkId": link["id"], "externalId": "checking"}
+    assert (await rig.ask(GET_ACCOUNT, match=match)).data["externalAccount"] is None
+
+
+async def test_an_account_that_is_there_keeps_its_name_and_currency(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    link = await rig.bank()
+    write(twofold, "2024-03-01,1,x,a")
+    assert await sync(twofold, "--create-account", "Another") == 0
+    match = {"linkId": link["id"], "externalId": "checking"}
+    found = (await rig.ask(GET_ACCOUNT, match=match)).data["externalAccount"]
+    assert (found["name"], found["currency"]["code"]) == ("Account checking", "USD")
+    assert await sync(twofold, "--currency", "EUR") == 1
+    assert twofold.err == "error: the account is in USD, not in EUR"
+
+
+async def test_a_long_statement_is_synced_a_hundred_a_call(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    count = 2 * TXS_PER_SYNC_MAX + 1
+    write(twofold, *[f"2024-03-01,{place},x,n{place}" for place in range(count)])
+    assert await sync(twofold) == 0
+    assert twofold.asked.count("SyncStatementTxs") == 3
+    assert told(twofold)[-1] == ("total", "added", "", "", "201", str(100 * 200 * 201 // 2), "")
+
+
+async def test_two_runs_at_once_add_everything_once(twofold: TwinCommandLine, rig: LinkRig) -> None:
+    await rig.link()
+    count = 2 * TXS_PER_SYNC_MAX + 1
+    write(twofold, *[f"2024-03-01,{place},x," for place in range(count)])
+    other = TwinCommandLine(rig, twofold.folder)
+    new = ("--create-account", "Checking", "--currency", "USD")
+    assert await asyncio.gather(sync(twofold, *new), sync(other, *new)) == [0, 0]
+    memory = rig.table._table
+    assert isinstance(memory, MemoryTable)
+    stored = [item for item in memory.dump(TableName.LEDGER) if str(item["pk"])[:2] == "T#"]
+    assert len(stored) == count
+
+
+async def test_a_refusal_in_the_middle_says_the_row_and_what_was_synced(
+    twofold: TwinCommandLine, rig: LinkRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.bank()
+    write(twofold, *[f"2024-03-01,{place},x,n{place}" for place in range(150)])
+    execute = twofold.execute
+
+    async def meanwhile(document: str, variables: dict[str, Any]) -> dict[str, Any]:
+        if "SyncStatementTxs" in document and twofold.asked.count("SyncStatementTxs") == 1:
+            await rig.synced(tx("n120", 7, posted="2024-03-01"))
+        return await execute(document, variables)
+
+    monkeypatch.setattr(twofold, "execute", meanwhile)
+    assert await sync(twofold) == 1
+    assert twofold.out == ""
+    first, *rest = twofold.err.splitlines()
+    assert "txs[20] (n120) has the amount 7, which can't become 12000" in first
+    assert rest == [
+        "txs[20] is line 122",
+        "100 of 150 were synced before that; the same command goes on",
+    ]
+    assert len(await txs(rig)) == 101
+
+
+async def test_what_a_bank_has_not_booked_is_skipped_and_told(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.link()
+    file = str(FILES / "day.camt.xml")
+    flags = ("--create-account", "Giro", "--bank-account", "DE02 1203 0000 0000 2020 51")
+    assert await twofold.run("sync-statement", file, *TO, *flags, *CSV) == 0
+    assert told(twofold)[3] == ("tx", "skipped", "entry 4 (line 38)", "", "", "", "pending")
+    assert [row[1:5:3] for row in told(twofold)[4:]] == [("added", "3"), ("skipped", "1")]
+    found = await txs(rig)
+    assert len(found) == 3
+    assert found["2024-03-05%2F0001"] == (
+        "2024-03-05T00:00:00.000Z",
+        "25000",
+        "EUR",
+        "Zoë Müller; Invoice; 17",
+    )
+    assert found["0002"][:2] == ("2024-03-05T22:30:00.000Z", "-15000")
+    assert await twofold.run("sync-statement", file, *TO, *CSV) == 0
+    assert [row[1:5:3] for row in told(twofold)[4:]] == [("unchanged", "3"), ("skipped", "1")]
+
+
+async def test_an_ofx_statement_s_closing_balance_is_checked_from_a_given_opening_one(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    sent = ("sync-statement", str(FILES / "checking.ofx"), *TO, *CSV)
+    assert await twofold.run(*sent, "--opening-balance", "100.01") == 1
+    assert "the opening balance 100.01 and the transactions 1208.45 come to" in twofold.err
+    assert await txs(rig) == {}
+    assert await twofold.run(*sent, "--opening-balance", "100.00") == 0
+    assert len(await txs(rig)) == 3
+    assert twofold.err.startswith("note: ENCODING: ")
+
+
+@pytest.mark.parametrize(
+    "argv, problem",
+    [
+        (["none.csv"], "error: can't read {folder}/none.csv: No such file or directory"),
+        (["a.dat"], "error: a.dat: say with --format what it is: csv, ofx, camt.053"),
+        (["a.csv", "--debit", "d"], "error: give --amount, or --debit and --credit together"),
+        (
+            ["a.csv", "--debit", "d", "--credit", "c", "--direction", "w"],
+            "error: --direction goes with --amount",
+        ),
+        (["a.csv", "--opening-balance", "x"], "error: --opening-balance: 'x' is not an amount"),
+        (["a.csv", "--bank-account", "1"], "error: a CSV doesn't say its account"),
+        (["a.csv", "--format", "ofx"], "error: a.csv isn't a whole OFX file"),
+        (["a.csv", "--format", "camt.053"], "error: a.csv isn't well-formed XML"),
+        (["a.csv", "--account", "c/d"], "error: Link bank has no account c/d"),
+        (["a.csv", "--link-ik", "none"], "error: "),
+    ],
+)
+async def test_what_can_t_be_done_is_told_and_nothing_written(
+    twofold: TwinCommandLine, rig: LinkRig, argv: list[str], problem: str
+) -> None:
+    await rig.bank()
+    write(twofold, "2024-03-01,1,x,a")
+    (twofold.folder / "a.dat").write_bytes(b"\x00\x01")
+    assert await twofold.run("sync-statement", *TO, *argv) == 1
+    assert twofold.err.startswith(problem.format(folder=twofold.folder))
+    assert twofold.out == ""
+    assert await txs(rig) == {}

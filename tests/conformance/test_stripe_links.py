@@ -1,0 +1,130 @@
+"""A Stripe Link on the real engines: synced from the tests' Stripe, read by the official client."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from connectors.app import opener
+from connectors.book import LinkBook
+from connectors.links import LinkAdmin, parser, run
+from connectors.meters import LinkMeters
+from connectors.sealing import Sealer
+from connectors.synchroniser import Synchroniser
+from loadtests.common.system import System
+from shared.clock import SystemClock
+from shared.observe import Metrics
+from shared.settings import load_settings
+from shared.store.dynamo import open_table
+from tests.conformance.asking import ask, eventually
+from tests.conformance.rules import rule
+from tests.stripe_server import ACCOUNT, KEY, StripeServer, transaction
+from write_service.app import make_write_services
+
+pytestmark = pytest.mark.engines
+
+LINK = """query link($link: LinkMatchInput!) {
+  link(link: $link) {
+    __typename id name ... on StripeLink { stripeEnv }
+    externalAccounts { nodes { externalId name currency { code } } }
+  }
+}"""
+TXS = """query txs($match: ExternalAccountMatchInput!) {
+  externalAccount(externalAccount: $match) {
+    txs(first: 100) { nodes { externalId amount posted currency { code } } }
+  }
+}"""
+SYNC = """mutation sync($link: LinkMatchInput!, $txs: [CustomTxInput!]!) {
+  syncCustomTxs(link: $link, txs: $txs) { __typename ... on Error { code message } }
+}"""
+
+
+@asynccontextmanager
+async def connecting(system: System, url: str) -> AsyncIterator[tuple[LinkAdmin, Synchroniser]]:
+    """The connectors on the system's tables, against Stripe at `url`."""
+    more = {"TWOFOLD_STRIPE_URL": url, "TWOFOLD_LINK_SECRET": secrets.token_hex(32)}
+    settings = load_settings({**system.environment, **more})
+    clock, metrics = SystemClock(), Metrics()
+    async with open_table(settings, clock=clock) as table:
+        name = secrets.token_hex(8)
+        services = make_write_services(
+            settings, clock=clock, table=table, metrics=metrics, process_id=name, rng=Random(1)
+        )
+        book, sealer = LinkBook(table, clock, name), Sealer(settings.link_secret)
+        synchroniser = Synchroniser(
+            services,
+            book,
+            opener(settings, services, book, sealer),
+            poll_s=settings.link_poll_s,
+            jitter=lambda: 0.5,
+            meters=LinkMeters(metrics),
+        )
+        try:
+            yield LinkAdmin(services, book, sealer, settings.stripe_url), synchroniser
+        finally:
+            await services.committer.close()
+
+
+@rule("guide F.f", "A Native Link's transactions are synced without a call of the API")
+@rule("guide F.i", "A balance transaction is two Txs: <id>_gross and <id>_fee")
+@rule("guide F.i", "The gross amount and the fee are accounted for independently")
+@rule("reference 9 Links", "A Stripe Link says whether it is in livemode or testmode")
+@rule("reference 9 Links", "A Custom sync to a native Link is refused")
+@pytest.mark.parametrize("client", ["async"], indirect=True)
+async def test_stripe_s_balance_transactions_become_two_txs_each(
+    client: Any, system: System
+) -> None:
+    workspace = (await client.get_workspace()).workspace.id
+    ik = f"stripe-{uuid4().hex[:8]}"
+    given = ["create-stripe", "--workspace", workspace, "--ik", ik, "--name", "Stripe"]
+    async with (
+        StripeServer().running() as server,
+        connecting(system, server.url) as (admin, synchroniser),
+    ):
+        server.add(transaction(123, 10_000, 320), transaction(124, -5_000, 0, type="payout"))
+        await run(parser().parse_args(given), admin, lambda _what, _name: KEY)
+        await synchroniser.drain()
+        (status,) = [each for each in await admin.status(workspace) if each["ik"] == ik]
+    assert (status["status"], status["transactions"]) == ("idle", 2)
+    link = (await ask(client, LINK, link={"ik": ik}))["link"]
+    external_id = f"{ACCOUNT}_usd"
+    assert link == {
+        "__typename": "StripeLink",
+        "id": link["id"],
+        "name": "Stripe",
+        "stripeEnv": "testmode",
+        "externalAccounts": {
+            "nodes": [
+                {"externalId": external_id, "name": "Stripe USD", "currency": {"code": "USD"}}
+            ]
+        },
+    }
+
+    async def listed() -> dict[str, str]:
+        match = {"linkId": link["id"], "externalId": external_id}
+        nodes = (await ask(client, TXS, match=match))["externalAccount"]["txs"]["nodes"]
+        return {node["externalId"]: node["amount"] for node in nodes}
+
+    await eventually(
+        listed,
+        {
+            "txn_000124_gross": "-5000",
+            "txn_000124_fee": "0",
+            "txn_000123_gross": "10000",
+            "txn_000123_fee": "-320",
+        },
+    )
+    mine = {
+        "account": {"externalId": external_id},
+        "externalId": "txn_000125_gross",
+        "amount": "1",
+        "posted": "2023-11-14T22:13:20Z",
+        "description": "",
+    }
+    refused = (await ask(client, SYNC, link={"ik": ik}, txs=[mine]))["syncCustomTxs"]
+    assert refused["code"] == "bad_request"
+    assert "its accounts and Txs come from its own system" in refused["message"]
