@@ -131,7 +131,7 @@ def _linked(where: str, match: ExternalAccountMatchInput) -> tuple[str | None, s
         derived = external_account_id(link, external_id)
         is_name = is_id(link) and safe_string_problem(external_id) is None
         if not is_name or account_id not in (None, derived):
-            what = f"{where}: the externalId {shown(external_id)} in the Link {shown(link)}"
+            what = f"the externalId {shown(external_id)} in the Link {shown(link)} ({where})"
             raise refuse("external_account_not_found", what=what)
         return (link, external_id)
     if account_id is None:
@@ -139,11 +139,11 @@ def _linked(where: str, match: ExternalAccountMatchInput) -> tuple[str | None, s
         raise refuse("invalid_match", where=where, rule=rule)
     parsed = parse_external_account_id(account_id)
     if parsed is None or link not in (None, parsed[0]):
-        what = f"{where}: the id {shown(account_id)}"
+        what = f"the id {shown(account_id)} ({where})"
         raise refuse("external_account_not_found", what=what)
     if external_id is not None:
         if external_account_id(parsed[0], external_id) != account_id:
-            what = f"{where}: the id {shown(account_id)}, externalId {shown(external_id)}"
+            what = f"the id {shown(account_id)} and externalId {shown(external_id)} ({where})"
             raise refuse("external_account_not_found", what=what)
         return (parsed[0], external_id)
     return (None, account_id)

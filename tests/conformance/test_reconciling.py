@@ -222,7 +222,7 @@ async def test_lines_are_given_at_runtime(books: Books) -> None:
     assert (await ask_for(TxMatchInput(externalId="t", linkId="x"))).code == "tx_mismatch"
     assert (await ask_for(None)).code == "tx_required"
     assert (await ask_for(TxMatchInput(id=one.id), "11")).code == "invalid_entry_balance"
-    result = await ask_for(TxMatchInput(externalId="t", accountId=one.account_id))
+    result = await ask_for(TxMatchInput(externalId="t", externalAccountId="one", linkId=books.link))
     assert [each.amount for each in result.lines] == ["12", "12"]
     assert (await ask_for(TxMatchInput(id=one.id))).entry == result.entry
     by_id = await books.reconciled("by_id", tx=one.id, user="ann")

@@ -154,11 +154,9 @@ CREATION_CASES = [
         root(consistencyConfig={"groups": [
             {"key": f"g{at}", "ownBalanceUpdates": "strong"} for at in range(101)]})
     ]),
-    tree_case(
-        "linked to what can't be",
-        "external_account_not_found",
-        [root(linkedAccount={"id": "x"})],
-    ),
+    tree_case("that are linked to nothing", "external_account_not_found", [
+        root(linkedAccount={"id": "x"})
+    ]),
     tree_case("in a ledger with a Schema", "ledger_has_schema", [root()], LEDGER),
     tree_case("in another workspace's ledger", "ledger_not_found", [root()], {
         "id": "{{foreign_ledger_id}}"

@@ -1,5 +1,5 @@
-"""What reconcileTx can be asked in bad faith. The world has no Linked Ledger Account: nothing that is
-asked may be posted.
+"""What reconcileTx can be asked in bad faith. The world has no Linked Ledger Account: nothing that
+is asked may be posted.
 """
 
 from typing import Any
