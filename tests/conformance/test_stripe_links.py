@@ -20,7 +20,7 @@ from shared.clock import SystemClock
 from shared.observe import Metrics
 from shared.settings import load_settings
 from shared.store.dynamo import open_table
-from tests.conformance.asking import ask, eventually
+from tests.conformance.asking import ask
 from tests.conformance.rules import rule
 from tests.stripe_server import ACCOUNT, KEY, StripeServer, transaction
 from write_service.app import make_write_services
@@ -33,10 +33,10 @@ LINK = """query link($link: LinkMatchInput!) {
     externalAccounts { nodes { externalId name currency { code } } }
   }
 }"""
-TXS = """query txs($match: ExternalAccountMatchInput!) {
-  externalAccount(externalAccount: $match) {
-    txs(first: 100) { nodes { externalId amount posted currency { code } } }
-  }
+TXS = """query txs($one: TxMatchInput!, $two: TxMatchInput!, $three: TxMatchInput!) {
+  gross: tx(tx: $one) { amount posted currency { code } link { __typename id } }
+  fee: tx(tx: $two) { amount posted currency { code } link { __typename id } }
+  none: tx(tx: $three) { amount }
 }"""
 SYNC = """mutation sync($link: LinkMatchInput!, $txs: [CustomTxInput!]!) {
   syncCustomTxs(link: $link, txs: $txs) { __typename ... on Error { code message } }
@@ -104,20 +104,20 @@ async def test_stripe_s_balance_transactions_become_two_txs_each(
         },
     }
 
-    async def listed() -> dict[str, str]:
-        match = {"linkId": link["id"], "externalId": external_id}
-        nodes = (await ask(client, TXS, match=match))["externalAccount"]["txs"]["nodes"]
-        return {node["externalId"]: node["amount"] for node in nodes}
-
-    await eventually(
-        listed,
-        {
-            "txn_000124_gross": "-5000",
-            "txn_000124_fee": "0",
-            "txn_000123_gross": "10000",
-            "txn_000123_fee": "-320",
-        },
-    )
+    account = {"linkId": link["id"], "externalAccountId": external_id}
+    names = ("txn_000123_gross", "txn_000123_fee", "txn_000124_fee")
+    matches = [{**account, "externalId": each} for each in names]
+    found = await ask(client, TXS, **dict(zip(("one", "two", "three"), matches, strict=True)))
+    same = {
+        "posted": "2023-11-14T22:15:23.000Z",
+        "currency": {"code": "USD"},
+        "link": {"__typename": "StripeLink", "id": link["id"]},
+    }
+    assert found == {
+        "gross": {"amount": "10000", **same},
+        "fee": {"amount": "-320", **same},
+        "none": {"amount": "0"},
+    }
     mine = {
         "account": {"externalId": external_id},
         "externalId": "txn_000125_gross",
