@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 from typing import NamedTuple, TypeVar
 
 from connectors.book import LinkBook, NativeLink
@@ -100,7 +101,7 @@ class Synchroniser:
         self._jitter = jitter
         self._rounds = meters.rounds
         self._transactions = meters.transactions
-        self._seen: dict[tuple[str, str], SourceTransaction] = {}  # (Link, id)
+        self._seen: dict[tuple[str, str], bytes] = {}  # (Link, id) -> digest of what was written
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by sort key
         self._stop = asyncio.Event()
         self._woken = asyncio.Event()
@@ -113,7 +114,9 @@ class Synchroniser:
             try:
                 await self.look()
             except TwofoldError as error:
-                LOG.warning(LOOK_FAILED, error=error)
+                LOG.warning(LOOK_FAILED, trouble=str(error))
+            except Exception as error:  # our own mistake: the process goes on looking
+                LOG.error(LOOK_FAILED, error=error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINK_LOOK_MS / 1000):
                     await self._woken.wait()
@@ -136,7 +139,8 @@ class Synchroniser:
     async def look(self) -> int:
         """Begins what is due and free; gives how many rounds are under way here."""
         now_ms = self._services.clock.now_ms()
-        for state in await self._book.listed():
+        states = await self._book.listed()
+        for state in sorted(states, key=lambda each: each.due_ms):  # who waits longest first
             sort = state.key.sk
             if sort in self._tasks or not state.is_due(now_ms) or not self._book.is_free(state):
                 continue
@@ -252,8 +256,11 @@ class Synchroniser:
     # --- Writing ----------------------------------------------------------------------------------
     async def _write(self, held: NativeLink, page: SourcePage) -> Written:
         """Writes the page's Txs, in transactions of whole groups."""
-        seen = self._seen
-        wanted = [each for each in page.transactions if seen.get((held.link_id, each.id)) != each]
+        wanted = [
+            each
+            for each in page.transactions
+            if self._seen.get((held.link_id, each.id)) != _digest(each)
+        ]
         count = 0
         refusals = list(page.unreadable)
         for chunk in _chunks(wanted):
@@ -318,7 +325,7 @@ class Synchroniser:
     def _remember(self, link_id: str, transaction: SourceTransaction) -> None:
         if len(self._seen) >= LINK_SEEN_MAX:
             self._seen.pop(next(iter(self._seen)))
-        self._seen[(link_id, transaction.id)] = transaction
+        self._seen[(link_id, transaction.id)] = _digest(transaction)
 
 
 class _Ended(Exception):
@@ -328,6 +335,10 @@ class _Ended(Exception):
         super().__init__(str(why))
         self.held = held
         self.why = why
+
+
+def _digest(transaction: SourceTransaction) -> bytes:
+    return sha256(repr(transaction).encode()).digest()[:16]
 
 
 def _chunks(transactions: Sequence[SourceTransaction]) -> list[list[SourceTransaction]]:

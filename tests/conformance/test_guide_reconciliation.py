@@ -1,6 +1,5 @@
 """The guide's documents that reconcile Txs, or read what is reconciled and what isn't."""
 
-import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,7 @@ import pytest
 from loadtests.common.api import Api
 from loadtests.common.connection import Connection
 from loadtests.common.system import System
-from tests.conformance.asking import arguments
-from tests.conformance.command_line import generated_client, twofold
+from tests.conformance.command_line import twofold
 from tests.conformance.guide_documents import CREATE as CREATE_LEDGER
 from tests.conformance.guide_documents import Guide, eventually
 from tests.conformance.rules import rule
@@ -107,16 +105,9 @@ def test_an_account_is_linked_by_fixed_ids(bank: Bank) -> None:
 
 @rule("guide F.d", "store-schema replaces ${ENV_VAR} in linkedAccount, so that each environment "
       "has its own External Accounts")  # fmt: skip
-@rule("guide D.c", "The client that is generated for a type whose lines carry a Tx reconciles it")
-def test_an_account_is_linked_by_the_environment(
-    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_account_is_linked_by_the_environment(bank: Bank, tmp_path: Path) -> None:
     guide = Guide(bank.connection, "f")
     document = guide.own(guide.schema("d_environment"))
-    line = {"key": "bank", "account": {"path": "assets-root/operating"},
-            "tx": {"externalId": "{{tx_id}}"}}  # fmt: skip
-    income = {"key": "income", "account": {"path": "income"}, "description": "For {{what}}"}
-    document["ledgerEntries"] = {"types": [{"type": "bank-arrives", "lines": [line, income]}]}
     file = tmp_path / "fragment.jsonc"
     file.write_text(json.dumps(document), encoding="utf-8")
     ids = {"BANK_LINK_ID": bank.link, "BANK_ACCOUNT_ID": "bank-account-2"}
@@ -129,23 +120,6 @@ def test_an_account_is_linked_by_the_environment(
         {"externalId": "bank-account-2"},
         {"id": bank.link},
     )
-    queries = tmp_path / "queries"
-    queries.mkdir()
-    told = ("gen-graphql", "--key", document["key"], "--output", queries / "queries.graphql")
-    twofold(bank.connection, *told)
-    bank.sync("tx-cli", 40, account=2)
-    name = "generated_reconciling_client"
-    generated_client(bank.connection, queries, tmp_path, name, monkeypatch, is_sync=True)
-    made = importlib.import_module(f"{name}.client").Client
-    with made(**arguments(bank.connection)) as client:
-        answer = client.reconcile_bank_arrives(ledger_ik=ik, tx_id="tx-cli", what="tea")
-    result = answer.reconcile_tx
-    assert result.typename__ == "ReconcileTxResult", result
-    assert (result.entry.ik, result.entry.posted) == ("tx-cli", POSTED)
-    assert [(each.account.path, each.amount) for each in result.lines] == [
-        ("assets-root/operating", "40"),
-        ("income", "40"),
-    ]
 
 
 @rule("guide F.d", "A template's linkedAccount is parameterized; posting to it takes them")

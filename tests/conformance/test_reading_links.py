@@ -2,7 +2,6 @@
 Txs, entries and lines. All through the official client.
 """
 
-from asyncio import gather
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -368,6 +367,7 @@ def on(path: str, amount: int, tx: dict[str, str] | None = None) -> dict[str, An
     return line if tx is None else {**line, "tx": tx}
 
 
+@BY_ONE_CLIENT
 @rule("guide F.g", "A line on a Linked Ledger Account names its Tx, and matches it 1:1")
 @rule("reference 9 Txs", "Line and Tx agree in account, amount and currency")
 @rule("reference 8 Posting", "posted is not given to reconcileTx: the Tx supplies it")
@@ -395,6 +395,7 @@ async def test_what_doesn_t_match_its_tx_is_refused_and_leaves_nothing(client: A
     assert (await client.get_ledger_entry("t1", ledger)).ledger_entry is None
 
 
+@BY_ONE_CLIENT
 @rule("guide F.g", "Several Txs are reconciled together only if their posted is the same")
 @rule("guide F.g", "Several Txs are reconciled together only within one Link")
 async def test_txs_that_don_t_belong_together_are_refused(client: Any) -> None:
@@ -416,25 +417,6 @@ async def test_txs_that_don_t_belong_together_are_refused(client: Any) -> None:
     assert (result.entry.ik, [line.amount for line in result.lines]) == ("t1", ["1", "3", "4"])
     for each in (first, third):
         assert (await ask(client, TX, id=each))["tx"]["ledgerEntryIds"] == [result.entry.id]
-
-
-@rule("guide F.g", "Reconciling a Tx is idempotent: the externalId is the key")
-@rule("reference 5 Idempotency", "A Tx is reconciled once in a Linked Ledger Account, under a race")
-async def test_a_tx_that_is_reconciled_at_once_is_one_entry(client: Any) -> None:
-    desk = await Desk(client).open()
-    ledger = await desk.ledger()
-    (tx,) = await desk.sync(("t1", 8))
-
-    async def once(user: str) -> tuple[str, bool]:
-        given = {"ledger": {"ik": ledger}, "type": "receipt"}
-        named = {"parameters": {"tx": "t1", "user": user}}
-        result = (await ask(client, RECONCILE, entry={**given, **named}))["reconcileTx"]
-        return result["entry"]["id"], result["isIkReplay"]
-
-    answers = await gather(*[once(f"user-{at}") for at in range(5)])
-    assert len({entry for entry, _ in answers}) == 1
-    assert sorted(is_replay for _, is_replay in answers) == [False, True, True, True, True]
-    assert (await ask(client, TX, id=tx))["tx"]["ledgerEntryIds"] == [answers[0][0]]
 
 
 # --- Unreconciled Txs -----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from fragment.sdk.input_types import CreateLedgerInput, SchemaInput
 
 from connectors.app import opener
 from connectors.book import LinkBook
@@ -20,7 +21,7 @@ from shared.clock import SystemClock
 from shared.observe import Metrics
 from shared.settings import load_settings
 from shared.store.dynamo import open_table
-from tests.conformance.asking import ask, eventually
+from tests.conformance.asking import ask
 from tests.conformance.rules import rule
 from tests.stripe_server import ACCOUNT, KEY, StripeServer, transaction
 from write_service.app import make_write_services
@@ -33,10 +34,10 @@ LINK = """query link($link: LinkMatchInput!) {
     externalAccounts { nodes { externalId name currency { code } } }
   }
 }"""
-TXS = """query txs($match: ExternalAccountMatchInput!) {
-  externalAccount(externalAccount: $match) {
-    txs(first: 100) { nodes { externalId amount posted currency { code } } }
-  }
+TXS = """query txs($one: TxMatchInput!, $two: TxMatchInput!, $three: TxMatchInput!) {
+  gross: tx(tx: $one) { amount posted currency { code } link { __typename id } }
+  fee: tx(tx: $two) { amount posted currency { code } link { __typename id } }
+  none: tx(tx: $three) { amount }
 }"""
 SYNC = """mutation sync($link: LinkMatchInput!, $txs: [CustomTxInput!]!) {
   syncCustomTxs(link: $link, txs: $txs) { __typename ... on Error { code message } }
@@ -72,6 +73,7 @@ async def connecting(system: System, url: str) -> AsyncIterator[tuple[LinkAdmin,
 @rule("guide F.f", "A Native Link's transactions are synced without a call of the API")
 @rule("guide F.i", "A balance transaction is two Txs: <id>_gross and <id>_fee")
 @rule("guide F.i", "The gross amount and the fee are accounted for independently")
+@rule("guide F.i", "Both Txs of a balance transaction are reconciled in one reconcileTx call")
 @rule("reference 9 Links", "A Stripe Link says whether it is in livemode or testmode")
 @rule("reference 9 Links", "A Custom sync to a native Link is refused")
 @pytest.mark.parametrize("client", ["async"], indirect=True)
@@ -104,20 +106,20 @@ async def test_stripe_s_balance_transactions_become_two_txs_each(
         },
     }
 
-    async def listed() -> dict[str, str]:
-        match = {"linkId": link["id"], "externalId": external_id}
-        nodes = (await ask(client, TXS, match=match))["externalAccount"]["txs"]["nodes"]
-        return {node["externalId"]: node["amount"] for node in nodes}
-
-    await eventually(
-        listed,
-        {
-            "txn_000124_gross": "-5000",
-            "txn_000124_fee": "0",
-            "txn_000123_gross": "10000",
-            "txn_000123_fee": "-320",
-        },
-    )
+    account = {"linkId": link["id"], "externalAccountId": external_id}
+    names = ("txn_000123_gross", "txn_000123_fee", "txn_000124_fee")
+    matches = [{**account, "externalId": each} for each in names]
+    found = await ask(client, TXS, **dict(zip(("one", "two", "three"), matches, strict=True)))
+    same = {
+        "posted": "2023-11-14T22:15:23.000Z",
+        "currency": {"code": "USD"},
+        "link": {"__typename": "StripeLink", "id": link["id"]},
+    }
+    assert found == {
+        "gross": {"amount": "10000", **same},
+        "fee": {"amount": "-320", **same},
+        "none": {"amount": "0"},
+    }
     mine = {
         "account": {"externalId": external_id},
         "externalId": "txn_000125_gross",
@@ -128,3 +130,58 @@ async def test_stripe_s_balance_transactions_become_two_txs_each(
     refused = (await ask(client, SYNC, link={"ik": ik}, txs=[mine]))["syncCustomTxs"]
     assert refused["code"] == "bad_request"
     assert "its accounts and Txs come from its own system" in refused["message"]
+    await both_are_reconciled_in_one_call(client, ik, link["id"], external_id)
+
+
+async def both_are_reconciled_in_one_call(
+    client: Any, name: str, link_id: str, external_id: str
+) -> None:
+    """One entry accounts for the gross amount and the fee."""
+    document = charge_schema(name, link_id, external_id)
+    stored = await client.store_schema(SchemaInput.model_validate(document))
+    assert stored.store_schema.typename__ == "StoreSchemaResult", stored.store_schema
+    made = await client.create_ledger(name, CreateLedgerInput(name="Stripe"), name)
+    assert made.create_ledger.typename__ == "CreateLedgerResult"
+    parameters = {"txn": "txn_000123", "user": "ann"}
+    result = (await client.reconcile_tx(name, "charge", parameters)).reconcile_tx
+    assert result.typename__ == "ReconcileTxResult", result
+    assert sorted(line.amount for line in result.lines) == ["-320", "10000", "9680"]
+    assert result.entry.posted == "2023-11-14T22:15:23.000Z"
+    again = (await client.reconcile_tx(name, "charge", parameters)).reconcile_tx
+    assert again.entry.id == result.entry.id
+
+
+def charge_schema(key: str, link_id: str, external_id: str) -> dict[str, Any]:
+    """A user is paid what is left of a charge."""
+    linked = {"linkId": link_id, "externalId": external_id}
+    return {
+        "key": key,
+        "chartOfAccounts": {
+            "defaultCurrencyMode": "single",
+            "defaultCurrency": {"code": "USD"},
+            "accounts": [
+                {
+                    "key": "assets",
+                    "type": "asset",
+                    "children": [{"key": "stripe", "linkedAccount": linked}],
+                },
+                {"key": "users", "type": "liability", "template": True},
+            ],
+        },
+        "ledgerEntries": {
+            "types": [
+                {
+                    "type": "charge",
+                    "lines": [
+                        {
+                            "key": part,
+                            "account": {"path": "assets/stripe"},
+                            "tx": {"externalId": f"{{{{txn}}}}_{part}"},
+                        }
+                        for part in ("gross", "fee")
+                    ]
+                    + [{"key": "user", "account": {"path": "users:{{user}}"}}],
+                }
+            ]
+        },
+    }

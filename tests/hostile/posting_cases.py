@@ -401,7 +401,7 @@ LINE_CASES = [
         "invalid_string",
         [{**PAIR[0], "description": "a" * 1_025}, PAIR[1]],
     ),
-    lines_case("line with a tx", "bad_request", [{**PAIR[0], "tx": {"id": "a"}}, PAIR[1]]),
+    lines_case("line with a tx", "tx_not_allowed", [{**PAIR[0], "tx": {"id": "a"}}, PAIR[1]]),
     lines_case(
         "line with 11 tags",
         "too_many_items",

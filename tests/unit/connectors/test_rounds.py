@@ -427,3 +427,27 @@ async def test_a_hundred_txs_cost_five_requests(rig: ConnectRig) -> None:
     # The key; the Txs that stand; the Txs that are new; how far it is.
     calls = {"GetItem": 1, "BatchGetItem": 1, "TransactWriteItems": 1, "UpdateItem": 1}
     assert rig.counted.calls == calls
+
+
+async def test_a_look_that_fails_is_followed_by_others(
+    rig: ConnectRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.server.add(transaction(1))
+    await rig.create()
+    failures: list[Exception] = [StoreError("away"), KeyError("a mistake")]
+    look = rig.synchroniser.look
+
+    async def failing() -> int:
+        if failures:
+            raise failures.pop()
+        count = await look()
+        rig.synchroniser.stop()
+        return count
+
+    monkeypatch.setattr(rig.synchroniser, "look", failing)
+    monkeypatch.setattr("connectors.synchroniser.LINK_LOOK_MS", 1)
+    await rig.synchroniser.run()
+    assert failures == []
+    rig.restart()
+    await rig.later(LINK_LEASE_MS)
+    rig.judge()
