@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import RejectionError
+from shared.ledger.accounts import external_account_of
 from shared.ledger.identifiers import parse_external_account_id
 from shared.ledger.links import Tx
 from shared.ledger.periods import format_datetime
@@ -20,8 +21,8 @@ from shared.store.items import NO_ENTRY
 from write_service.commands import AddLedgerEntry, TxMatch
 from write_service.planning.entries import (
     DraftEntry,
-    build_account,
     draft_entry,
+    linked_to,
     plan_draft,
 )
 from write_service.planning.lines import DraftLine, reconcilable, refused, resolve_account
@@ -87,8 +88,10 @@ def _external_account_id(view: LedgerView, account: ResolvedAccount, texts: dict
     found = None if known is None else known.external_account_id
     is_told = all(name in texts for name in template.parameters)
     if known is None or (is_told and view.ledger.schema_key is not None):
-        # What is linked by a template is linked for good when it is made: `now_ms` says nothing.
-        planned = build_account(view, account, texts, 0).external_account_id
+        # What is linked by a template is linked for good when it is made.
+        linked = linked_to(view, account, texts)
+        assert linked is not None
+        planned = external_account_of(view.ledger.workspace_id, linked)
         if known is not None and planned != found:
             raise refused("linked_account_conflict", path=account.path)
         found = planned
