@@ -609,3 +609,19 @@ async def test_an_instance_of_a_fixed_link_is_reconciled_at_runtime(rig: Reconci
         await forget(rig)
     lines = [runtime("assets/vaults:w", tx={"externalId": "t1"}), runtime("users:ann", "5")]
     assert (await rig.reconcile(lines=lines))["code"] == "missing_parameter"
+
+
+async def test_lines_at_runtime_go_to_an_instance_that_another_process_made(
+    rig: ReconcileRig,
+) -> None:
+    """What fills in its name is not asked for again."""
+    document = schema()
+    named = {"key": "named", "type": "liability", "template": True, "name": "{{title}}"}
+    document["chartOfAccounts"]["accounts"].append(named)
+    await rig.store(document)
+    await rig.create("books", SCHEMA_KEY)
+    await rig.mutate(INSTANTIATE, ledger=LEDGER, path="named:a", parameters={"title": "A"})
+    await forget(rig)
+    lines = [runtime("assets/transit", "5"), runtime("named:a", "5")]
+    added = await rig.add("x", lines=lines, ledger=LEDGER)
+    assert added["__typename"] == "AddLedgerEntryResult", added
