@@ -231,6 +231,8 @@ class Auditor:
             detail = f"is not the id of {account.path}"
             self.findings.append(Finding("I2", f"account {account.id}", detail))
         self._accounts.add(account.id)
+        if account.linked is not None:
+            self._of_links.add_linked(account)
         if account.parent_id is not None:
             self._parents[account.parent_id] = account.path
         if account.consistency is not None:

@@ -230,10 +230,11 @@ class Committer(DataLoader[Member, Outcome]):
 
     async def _commit_all(self, taken: list[_Waiting], mine: set[_Waiting]) -> None:
         """Batches until every member is answered or handed back, or REPLANS_MAX is reached."""
-        await self._refuse_misfits(taken, mine)
+        await self._look_for_accounts(taken)
         known: dict[BalanceKey, int] = {}
         misfits: set[str] = set()
         for attempt in range(REPLANS_MAX):
+            self._refuse_misfits(taken, mine)
             going = _in_order(taken, mine)
             contingent: dict[_Waiting, Rejected] = {}
             exact: Mapping[BalanceKey, int] = {}
@@ -315,8 +316,8 @@ class Committer(DataLoader[Member, Outcome]):
     def _is_known(self, account_id: str) -> bool:
         return self._catalog.known_account(account_id) is not None
 
-    async def _refuse_misfits(self, taken: list[_Waiting], mine: set[_Waiting]) -> None:
-        """One read for the accounts that are new here; refuses members that don't fit them."""
+    async def _look_for_accounts(self, taken: list[_Waiting]) -> None:
+        """One read for the accounts that are new here: those that stand are known then."""
         unknown: dict[str, LedgerAccount] = {}
         for waiting in taken:
             for plan in waiting.member.plans:
@@ -328,7 +329,12 @@ class Committer(DataLoader[Member, Outcome]):
             for item in await self._table.get_many(wanted, consistent=True):
                 if item is not None:
                     self._catalog.learn_account(account_from_item(item))
-        for waiting in taken:
+
+    def _refuse_misfits(self, taken: list[_Waiting], mine: set[_Waiting]) -> None:
+        """Refuses members that don't fit the accounts that are known. Asked right before each
+        batch: one that has become known since the last isn't written, so no guard would tell.
+        """
+        for waiting in _in_order(taken, mine):
             misfits = self._misfits(waiting.member)
             if misfits:
                 self._answer(waiting, Rejected(tuple(misfits)), mine)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.amounts import in_int96
 from shared.ledger.audits import Finding
 from shared.ledger.identifiers import external_account_id, link_id
@@ -21,6 +22,8 @@ class LinkAudit:
         self._sequences: dict[tuple[str, str], dict[int, bool]] = {}  # place -> is deleted
         self._currencies: dict[str, set[str]] = {}  # of an account's Txs
         self._claimed: dict[str, str] = {}  # entry -> the deleted Tx that it accounts for
+        self._linked_to: dict[str, str | None] = {}  # Ledger Account -> External Account
+        self._accounted: set[tuple[str, str]] = set()  # Ledger Account, its Txs' External Account
         self._findings: list[Finding] = []
 
     @property
@@ -43,6 +46,10 @@ class LinkAudit:
             self._tell("I2", f"External Account {account.id}", detail)
         self._accounts[account.id] = account
 
+    def add_linked(self, account: LedgerAccount) -> None:
+        """Takes a Linked Ledger Account."""
+        self._linked_to[account.id] = account.external_account_id
+
     def add_tx(self, tx: Tx, newest: int | None, reconciled_count: int) -> None:
         """Takes a Tx; `newest` is what its item says of the sequence, at place 1."""
         subject = f"Tx {tx.id}"
@@ -57,6 +64,7 @@ class LinkAudit:
             self._tell("I3", subject, detail)
         if tx.is_deleted:
             self._claimed.update({entry: subject for _, entry in tx.reconciled})
+        self._accounted.update([(account, tx.account_id) for account, _ in tx.reconciled])
         self._currencies.setdefault(tx.account_id, set()).add(tx.currency)
         if tx.sequence == newest == 1:
             return  # whole by itself, like nearly all: not kept
@@ -72,6 +80,11 @@ class LinkAudit:
         for entry, subject in self._claimed.items():
             if entry not in out_of_reach:
                 self._tell("I3", subject, f"is deleted and reconciled by the entry {entry}")
+        for ledger_account, accounted in sorted(self._accounted):
+            linked_to = self._linked_to.get(ledger_account, accounted)
+            if linked_to != accounted:
+                detail = f"accounts for Txs of {accounted}, and is linked to {linked_to}"
+                self._tell("I3", f"account {ledger_account}", detail)
         for account in self._accounts.values():
             if account.link_id not in self._links:
                 detail = f"its Link {account.link_id} is not there"

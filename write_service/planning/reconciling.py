@@ -153,6 +153,7 @@ def plan_reconciliation(
     """
     try:
         _match(draft, txs)
+        _refuse_misfits(view, draft)
         whole = replace(command, ik=to.ik, posted_ms=txs[0].posted_ms)
         plan = plan_draft(whole, view, draft, now_ms, to.place)
     except RejectionError as error:
@@ -186,6 +187,22 @@ def _match(draft: DraftEntry, txs: Sequence[Tx]) -> None:
             one, other = format_datetime(first.posted_ms), format_datetime(tx.posted_ms)
             detail = f"{_shown_tx(first)} was posted at {one}, {_shown_tx(tx)} at {other}"
             raise refused("txs_not_together", detail=detail)
+
+
+def _refuse_misfits(view: LedgerView, draft: DraftEntry) -> None:
+    """Refuses what an instance that has come to stand since the entry was drafted contradicts: it
+    isn't created any more, so no guard would tell. Raises RejectionError.
+    """
+    for line in draft.lines:
+        known = view.known_account(line.account.id)
+        if known is None:
+            continue
+        path = line.account.path
+        if line.matched is not None and line.matched.account_id != known.external_account_id:
+            raise refused("linked_account_conflict", path=path)
+        if known.currency not in (None, line.currency):
+            detail = f"the account holds {known.currency}, the line is in {line.currency}"
+            raise refused("invalid_currency", where=path, detail=detail)
 
 
 def _mismatch(line: DraftLine, tx: Tx) -> str | None:

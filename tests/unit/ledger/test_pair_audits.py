@@ -44,7 +44,7 @@ def found(link: Link, *txs: Tx) -> list[str]:
         audit.add_tx(each, 1, 0)
     audit.add_account(ACCOUNT)
     audit.add_link(link)
-    return [finding.detail for finding in audit.audit()]
+    return [finding.detail for finding in audit.audit(())]
 
 
 PAIR = (tx("t1_gross"), tx("t1_fee"))

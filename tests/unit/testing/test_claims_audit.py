@@ -10,7 +10,13 @@ from shared.clock import FixedClock
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.identifiers import account_id
 from shared.store import keys
-from shared.store.items import claim_attribute, tx_attributes, tx_from_item
+from shared.store.items import (
+    account_attributes,
+    account_from_item,
+    claim_attribute,
+    tx_attributes,
+    tx_from_item,
+)
 from shared.store.table import Update
 from shared.testing.invariants import audit_strong, collect
 from shared.testing.memory import MemoryTable
@@ -71,3 +77,20 @@ async def test_a_harm_is_named(place: int):
     await table.write(Update(keys.tx(line.tx_id), **change))
     found = await findings(table)
     assert any(harm in each for each in found), (harm, found)
+
+
+async def test_an_account_that_accounts_for_txs_of_another_external_account_is_named() -> None:
+    table, _, entry = await open_world()
+    line = next(line for line in entry.lines if line.tx_id is not None)
+    key = keys.account(account_id(entry.ledger_id, line.account_path))
+    item = await table.get(key)
+    assert item is not None
+    standing = account_from_item(item)
+    assert standing.linked is not None
+    harmed = replace(standing, linked=(standing.linked[0], "savings"))
+    await table.write(Update(key, set=account_attributes(harmed)))
+    found = await findings(table)
+    detail = f"accounts for Txs of {standing.external_account_id}, and is linked to "
+    assert [each for each in found if "Txs" in each] == [
+        f"I3 account {standing.id}: {detail}{harmed.external_account_id}"
+    ]

@@ -1,6 +1,7 @@
 """The Committer on the in-memory table: batches, replays, conditions, bounds, lost answers."""
 
 import asyncio
+from dataclasses import replace
 from itertools import count
 from random import Random
 
@@ -8,7 +9,9 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.errors import Overloaded, StoreUnavailable
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import Bounds
+from shared.ledger.rejections import reject
 from shared.limits import COMMIT_QUEUE_MAX
 from shared.observe import Metrics
 from shared.store.catalog import Catalog
@@ -205,6 +208,40 @@ async def test_a_batch_whose_own_mark_stands_was_committed(rig):
     outcome = await rig.committer.commit(member(planned("0", {A: 1})))
     assert outcome.entries[0][1] is False
     assert await rig.balance(A) == 1
+
+
+async def test_an_account_that_comes_to_stand_during_a_retry_is_held_against_the_plan(rig):
+    """Another batch of this process creates it, linked elsewhere, while this one pauses."""
+    inner, catalog = rig.committer._table, rig.committer._catalog
+    card = LedgerAccount(
+        id="a" * 32,
+        ledger_id="1" * 32,
+        workspace_id="w",
+        path="assets/cards:1",
+        ik="assets/cards:1",
+        name="Card",
+        type="asset",
+        currency_mode="single",
+        currency="USD",
+        parent_id=None,
+        parent_path="assets",
+        created_ms=0,
+        linked=("2" * 32, "checking"),
+    )
+
+    class Contended:
+        async def transact(self, writes, token):
+            catalog.learn_account(replace(card, linked=("2" * 32, "savings")))
+            return Cancelled(tuple([Reason(Cause.CONFLICT) for _ in writes]))
+
+        def __getattr__(self, name):
+            return getattr(inner, name)
+
+    rig.committer._table = Contended()
+    plan = replace(planned("0", {A: 1}), accounts=(card,))
+    outcome = await rig.committer.commit(member(plan))
+    assert outcome == Rejected(((0, reject("linked_account_conflict", path="assets/cards:1")),))
+    assert (await rig.entries(), rig.recorder.retries) == (0, 1)
 
 
 async def test_every_member_is_counted_once_by_how_it_ended():

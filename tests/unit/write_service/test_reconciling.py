@@ -1,7 +1,8 @@
 """Reconciling below HTTP: batches with others, lost answers, other processes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from random import Random
 
@@ -9,9 +10,11 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.ledger.entries import LedgerEntry
+from shared.ledger.identifiers import account_id
+from shared.ledger.rejections import reject
 from shared.store import keys
 from shared.store.items import tx_from_item
-from shared.store.table import Cancelled, Transacted, Write
+from shared.store.table import Cancelled, Item, Key, Transacted, Write
 from shared.testing.counting import CountingMetrics
 from shared.testing.faults import FaultyTable, TableFaults
 from shared.testing.invariants import audit_strong, collect
@@ -25,7 +28,7 @@ from tests.linked_books import (
 )
 from tests.write_rig import WORKSPACE, write_services
 from write_service.links import delete_txs
-from write_service.plans import Committed, Outcome, Unknown
+from write_service.plans import Committed, Outcome, Rejected, Unknown
 from write_service.posting import WriteServices
 from write_service.reconciling import reconcile
 from write_service.revising import reverse_entry
@@ -171,6 +174,37 @@ async def test_what_is_remembered_is_read_again_when_another_process_was_faster(
     again = await ask(here, "checking", 1, "cy")
     assert isinstance(again, Committed)
     assert (again.entries[0][1], entry_of(again).position) == (False, 3)
+
+
+class Late:
+    """A store whose reads of Txs are slow: meanwhile something happens."""
+
+    def __init__(self, inner: FaultyTable, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self.inner = inner
+        self.meanwhile = meanwhile
+
+    async def get_many(self, keys: Sequence[Key], *, consistent: bool) -> list[Item | None]:
+        if keys[0].pk[:2] == "T#":
+            await self.meanwhile()
+        return await self.inner.get_many(keys, consistent=consistent)
+
+
+async def test_an_instance_that_comes_to_stand_while_txs_are_read_keeps_its_link(rig: Rig) -> None:
+    here, there = await rig.open(), rig.process()
+    wanted = reconcile_body("card", 2, "ann")
+    wanted["parameters"] |= {"external": "savings"}
+
+    async def other_instance() -> None:
+        """Another entry makes the instance first, linked to the checking account."""
+        made = entry_of(await ask(here, "card", 4))
+        path = made.lines[0].account_path
+        await there.prefetcher.learn_accounts([account_id(made.ledger_id, path)])
+
+    late = replace(there, table=Late(rig.table, other_instance))  # type: ignore[arg-type]
+    outcome = await reconcile(late, command_of(wanted))
+    path = "assets/cards:c0"
+    assert outcome == Rejected(((0, reject("linked_account_conflict", path=path)),))
+    assert await rig.claims(22) == []
 
 
 async def test_processes_race_for_the_same_txs(rig: Rig) -> None:
