@@ -402,6 +402,21 @@ async def test_runtime_lines_that_do_not_fit_are_refused(rig: ReconcileRig) -> N
 
 
 # --- Template accounts ----------------------------------------------------------------------------
+async def test_an_instance_that_stands_linked_elsewhere_is_not_given_as_what_was_asked(
+    rig: ReconcileRig,
+) -> None:
+    link = await rig.books()
+    asked = {"ledger": LEDGER, "path": "assets/cards:c"}
+    told = {"account": "checking", "link": link["id"]}
+    made = await rig.mutate(INSTANTIATE, **asked, parameters=told)
+    before = rig.stored()
+    for given in (told, {}):
+        assert await rig.mutate(INSTANTIATE, **asked, parameters=given) == made
+    refused = await rig.mutate(INSTANTIATE, **asked, parameters={**told, "account": "savings"})
+    assert refused["code"] == "linked_account_conflict"
+    assert rig.stored() == before
+
+
 async def test_a_linked_template_is_instantiated_when_it_is_first_reconciled(
     rig: ReconcileRig,
 ) -> None:
