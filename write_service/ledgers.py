@@ -46,7 +46,7 @@ from shared.store.table import (
 )
 from write_service.commands import LedgerMatch
 from write_service.outcomes import account_misfit
-from write_service.packing import account_write
+from write_service.packing import account_write, is_misfit
 from write_service.planning.entries import build_account, instance_accounts
 from write_service.planning.lines import resolve_account
 from write_service.planning.parameters import shown
@@ -329,7 +329,9 @@ async def instantiate_account(
     path: str,
     parameters: dict[str, Any],
 ) -> LedgerAccount | Rejection:
-    """The template instance at `path`, with its templated ancestors; made unless it stands."""
+    """The template instance at `path`, with its templated ancestors; made unless it stands. One
+    that stands with another currency or link than the parameters say is refused.
+    """
     try:
         ledger = await services.prefetcher.ledger(workspace_id, match, "ledger")
         if ledger.schema_key is None:
@@ -342,9 +344,12 @@ async def instantiate_account(
             return reject("invalid_account_path", path=shown(path), detail=detail)
         await services.prefetcher.learn_accounts([at for at, _ in account.instances])
         standing = services.catalog.known_account(account.id)
-        if standing is None:
-            texts = _instance_parameters(account.node.path_parameters, parameters)
+        needed = account.node.path_parameters
+        if standing is None or needed <= parameters.keys():
+            texts = _instance_parameters(needed, parameters)
             wanted = instance_accounts(view, account, texts, services.clock.now_ms())
+            if standing is not None and is_misfit(standing, wanted[-1]):
+                return account_misfit(standing)
             new = [each for each in wanted if services.catalog.known_account(each.id) is None]
             currencies = [each.currency for each in new]
             await services.prefetcher.check_currencies(workspace_id, currencies)

@@ -336,6 +336,5 @@ async def _not_found(
     )
     account = None if item is None else external_account_from_item(item)
     if account is None or account.workspace_id != workspace_id:
-        what = f"the id {wanted.external_account_id}, to which {wanted.account.path} is linked"
-        return RejectionError(reject("external_account_not_found", what=what))
+        return RejectionError(reject("external_account_not_found", what=wanted.place()))
     return RejectionError(reject("tx_not_found", what=wanted.named()))

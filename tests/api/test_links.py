@@ -153,6 +153,7 @@ async def test_accounts_that_can_t_be_are_refused(rig: LinkRig) -> None:
         ({**named, "currency": {"code": "CUSTOM"}}, "invalid_currency"),
         ({**named, "name": ""}, "invalid_string"),
         ({**named, "name": "x" * 257}, "invalid_string"),
+        ({**named, "externalId": "x" * 129}, "invalid_string"),
     ):
         assert (await rig.sync_accounts(given))["code"] == code
     many = [{"externalId": str(at), "name": "A"} for at in range(101)]
@@ -298,6 +299,19 @@ async def test_a_tx_s_account_is_one_of_the_link(rig: LinkRig) -> None:
     assert rig.stored() == stored + 1
     found = {"externalId": "checking", "linkId": link["id"]}
     assert (await rig.sync({**tx("a"), "account": found}))["__typename"] == "SyncCustomTxsResult"
+
+
+async def test_an_external_id_is_as_long_as_it_can_be_found_by(rig: LinkRig) -> None:
+    await rig.bank()
+    stored = rig.stored()
+    refused = await rig.sync(tx("good"), tx("x" * 129))
+    assert refused["message"] == (
+        "txs[1].externalId must be a string of 1 to 128 characters, not 129 characters."
+    )
+    assert rig.stored() == stored
+    (made,) = await rig.synced(tx("x" * 128))
+    match = {"externalId": "x" * 128, "accountId": made["accountId"]}
+    assert (await rig.ask(GET_TX, tx=match)).data["tx"] == made
 
 
 async def test_a_sync_of_a_hundred_txs_is_one_read_and_one_transaction(rig: LinkRig) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from shared.ledger.identifiers import link_id
 from shared.store import keys
 from shared.store.items import reconciled_count, tx_from_item
 from shared.testing.invariants import audit_strong, collect
 from shared.testing.memory import MemoryTable
 from tests.linking import BANK, tx
-from tests.read_rig import OTHER_WORKSPACE
+from tests.read_rig import OTHER_WORKSPACE, WORKSPACE
 from tests.reconciling import (
     INSTANTIATE,
     LEDGER,
@@ -148,7 +149,10 @@ async def test_what_is_not_there_is_refused_by_name(rig: ReconcileRig) -> None:
     await rig.create("books", SCHEMA_KEY)
     refused = await rig.reconcile("fund", tx="t1", user="ann")
     assert refused["code"] == "external_account_not_found"
-    assert "assets/checking" in refused["message"]
+    place = f"the externalId 'checking' in the Link {link_id(WORKSPACE, 'bank')}"
+    assert refused["message"] == (
+        f"There is no External Account with {place}, to which assets/checking is linked."
+    )
     await rig.bank("checking", "savings")
     for _ in range(2):
         refused = await rig.reconcile("fund", tx="t1", user="ann")
@@ -398,6 +402,21 @@ async def test_runtime_lines_that_do_not_fit_are_refused(rig: ReconcileRig) -> N
 
 
 # --- Template accounts ----------------------------------------------------------------------------
+async def test_an_instance_that_stands_linked_elsewhere_is_not_given_as_what_was_asked(
+    rig: ReconcileRig,
+) -> None:
+    link = await rig.books()
+    asked = {"ledger": LEDGER, "path": "assets/cards:c"}
+    told = {"account": "checking", "link": link["id"]}
+    made = await rig.mutate(INSTANTIATE, **asked, parameters=told)
+    before = rig.stored()
+    for given in (told, {}):
+        assert await rig.mutate(INSTANTIATE, **asked, parameters=given) == made
+    refused = await rig.mutate(INSTANTIATE, **asked, parameters={**told, "account": "savings"})
+    assert refused["code"] == "linked_account_conflict"
+    assert rig.stored() == before
+
+
 async def test_a_linked_template_is_instantiated_when_it_is_first_reconciled(
     rig: ReconcileRig,
 ) -> None:

@@ -9,6 +9,7 @@ from shared.limits import (
     ACCOUNTS_PER_SYNC_MAX,
     DESCRIPTION_CHARS_MAX,
     NAME_CHARS_MAX,
+    SAFE_STRING_CHARS_MAX,
     TXS_PER_DELETION_MAX,
     TXS_PER_SYNC_MAX,
 )
@@ -96,7 +97,13 @@ def _currency(given: Given) -> str | None:
     return None if currency is None else currency_key(CurrencyMatchInput.model_validate(currency))
 
 
+def _check_external_id(where: str, given: Given) -> None:
+    """Refuses one that nothing could be found by: the scalar lets longer SafeStrings pass."""
+    check_chars(f"{where}.externalId", given["externalId"], SAFE_STRING_CHARS_MAX)
+
+
 def _account(where: str, given: Given) -> WantedAccount:
+    _check_external_id(where, given)
     check_chars(f"{where}.name", given["name"], NAME_CHARS_MAX)
     mode, currency = given.get("currencyMode"), _currency(given)
     if mode == "multi" and currency is not None:
@@ -107,6 +114,7 @@ def _account(where: str, given: Given) -> WantedAccount:
 
 def _tx(where: str, given: Given) -> SyncedTx:
     """One Tx; its account may leave the Link out: it is the one that is synced."""
+    _check_external_id(where, given)
     check_chars(f"{where}.description", given["description"], DESCRIPTION_CHARS_MAX, empty=True)
     account = given["account"]
     get = account.get

@@ -37,7 +37,16 @@ class WantedTx:
 
     account: ResolvedAccount
     external_account_id: str
+    linked: tuple[str | None, str | None]  # a Link and an external id; or none, and its own id
     match: TxMatch
+
+    def place(self) -> str:
+        """The External Account, as it reads in a message."""
+        link, name = self.linked
+        what = f"the id {shown(name)}"
+        if link is not None:
+            what = f"the externalId {shown(name)} in the Link {link}"
+        return f"{what}, to which {self.account.path} is linked"
 
     def named(self) -> str:
         """What was asked, as it reads in a message."""
@@ -71,8 +80,7 @@ def wanted_txs(view: LedgerView, draft: DraftEntry) -> list[WantedTx]:
     for line in _linked_lines(draft):
         if line.tx is None:
             raise refused("tx_required", path=line.account.path)
-        account = _external_account_id(view, line.account, draft.values.texts)
-        wanted.append(WantedTx(line.account, account, line.tx))
+        wanted.append(_wanted_tx(view, line.account, draft.values.texts, line.tx))
     return wanted
 
 
@@ -80,25 +88,30 @@ def _linked_lines(draft: DraftEntry) -> list[DraftLine]:
     return [line for line in draft.lines if line.account.node.linked_account is not None]
 
 
-def _external_account_id(view: LedgerView, account: ResolvedAccount, texts: dict[str, str]) -> str:
-    """The External Account that the account is linked to: it stands so, or will be made so."""
+def _wanted_tx(
+    view: LedgerView, account: ResolvedAccount, texts: dict[str, str], match: TxMatch
+) -> WantedTx:
+    """Of the External Account that the account is linked to: it stands so, or will be made so."""
     known = view.known_account(account.id)
     template = account.node.linked_account
     assert template is not None
+    workspace_id = view.ledger.workspace_id
+    linked = None if known is None else known.linked
     found = None if known is None else known.external_account_id
     is_told = all(name in texts for name in template.parameters)
     if known is None or (is_told and view.ledger.schema_key is not None):
         # What is linked by a template is linked for good when it is made.
         linked = linked_to(view, account, texts)
         assert linked is not None
-        planned = external_account_of(view.ledger.workspace_id, linked)
+        planned = external_account_of(workspace_id, linked)
         if known is not None and planned != found:
             raise refused("linked_account_conflict", path=account.path)
         found = planned
     if found is None or parse_external_account_id(found) is None:
         what = f"what {account.path} is linked to"
         raise refused("external_account_not_found", what=what)
-    return found
+    assert linked is not None
+    return WantedTx(account, found, linked, match)
 
 
 # --- Who accounts for them already ----------------------------------------------------------------
