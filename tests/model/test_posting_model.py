@@ -144,7 +144,8 @@ class Posting(RuleBasedStateMachine):
         """A wallet is filled in one group and emptied in another: the first takes no more."""
         first, other = ORDER_NAMES
         path = book.wallet(user)
-        self.post_one(("fund", (iks[0], moment, user, first, INT96 - self.own(path), 1)))
+        room = min(INT96 - self.own(path), INT96)
+        self.post_one(("fund", (iks[0], moment, user, first, room, 1)))
         self.post_one(("fund", (iks[1], moment, user, other, -self.own(path), 1)))
         self.post_one(("fund", (iks[2], moment, user, first, INT96, 1)))
 
