@@ -3,8 +3,9 @@
 from functools import cache
 from importlib.resources import files
 
-from ariadne import SchemaBindable, make_executable_schema
-from graphql import GraphQLEnumType, GraphQLSchema
+from ariadne import SchemaBindable
+from graphql import DocumentNode, GraphQLSchema, assert_valid_schema, build_ast_schema, parse
+from graphql.validation.validate import assert_valid_sdl
 
 from shared.graphql.results import UnboundFields
 from shared.graphql.scalars import SCALARS
@@ -16,22 +17,25 @@ def load_sdl() -> str:
     return files("shared.graphql").joinpath("api.graphql").read_text(encoding="utf-8")
 
 
+@cache
+def _document() -> DocumentNode:
+    """The SDL, parsed and found valid: most of the work of making a schema."""
+    document = parse(load_sdl())
+    assert_valid_sdl(document)
+    return document
+
+
 def make_schema(*bindables: SchemaBindable) -> GraphQLSchema:
     """The whole API with the scalars and `bindables` bound; the rest answers `not_implemented`.
 
     Resolvers are called as `resolve(source, info, **arguments)` with the SDL's own argument names;
     input objects are dicts with the SDL's names. Absent and null arguments are left out.
+
+    Not by ariadne's `make_executable_schema`: it reads the SDL anew for each schema, and makes
+    every enum take what is no member of it.
     """
-    schema = make_executable_schema(load_sdl(), *SCALARS, *bindables, UnboundFields())
-    _unpatch_enums(schema)
+    schema = build_ast_schema(_document(), assume_valid_sdl=True)
+    for bindable in (*SCALARS, *bindables, UnboundFields()):
+        bindable.bind_to_schema(schema)
+    assert_valid_schema(schema)
     return schema
-
-
-def _unpatch_enums(schema: GraphQLSchema) -> None:
-    """Takes back ariadne's `parse_value` of every enum: it lets Python enums pass, which no member
-    of the API has as its value, and doesn't take the second argument that graphql-core gives."""
-    for name, type_ in schema.type_map.items():
-        if isinstance(type_, GraphQLEnumType):
-            values = type_.values
-            assert name.startswith("__") or all(values[each].value == each for each in values)
-            vars(type_).pop("parse_value", None)

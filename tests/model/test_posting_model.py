@@ -30,13 +30,16 @@ from tests.model.drawing import (
     CODES,
     FUNDS,
     GROUPS,
+    IKS,
+    MOMENTS,
     ORDER_NAMES,
     PAYMENTS,
     SWAPS,
     TAGS,
     USER_NAMES,
+    USERS,
 )
-from tests.model.oracle import UPDATES_MAX, Entry, Oracle
+from tests.model.oracle import INT96, UPDATES_MAX, Entry, Oracle
 from tests.write_rig import LEDGER_IK, SCHEMA_KEY, WORKSPACE, open_quickstart, write_services
 from write_service.chains import read_entry
 from write_service.commands import AddLedgerEntry, EntryMatch, LedgerMatch, UpdateLedgerEntry
@@ -110,6 +113,9 @@ class Posting(RuleBasedStateMachine):
 
     @rule(asked=ENTRIES)
     def post(self, asked):
+        self.post_one(asked)
+
+    def post_one(self, asked):
         command, entry = built(asked)
         self.check([entry], self.run(post_entry(self.services, command)))
 
@@ -132,6 +138,19 @@ class Posting(RuleBasedStateMachine):
 
         for (_, entry), outcome in zip(pairs, self.run(together()), strict=True):
             self.check([entry], outcome)
+
+    @rule(iks=st.lists(IKS, min_size=3, max_size=3, unique=True), moment=MOMENTS, user=USERS)
+    def overfill_a_group(self, iks, moment, user):
+        """A wallet is filled in one group and emptied in another: the first takes no more."""
+        first, other = ORDER_NAMES
+        path = book.wallet(user)
+        room = min(INT96 - self.own(path), INT96)
+        self.post_one(("fund", (iks[0], moment, user, first, room, 1)))
+        self.post_one(("fund", (iks[1], moment, user, other, -self.own(path), 1)))
+        self.post_one(("fund", (iks[2], moment, user, first, INT96, 1)))
+
+    def own(self, path):
+        return self.oracle.own(path, "USD")
 
     def is_new_or_stands(self, ik):
         newest = self.oracle.newest(ik)
@@ -257,7 +276,7 @@ class Posting(RuleBasedStateMachine):
         for path in map(book.wallet, USER_NAMES):
             account = account_id(self.ledger.id, path)
             key = keys.strong_own(account, "USD")
-            assert strong_balance(balances.get((key.pk, key.sk))) == self.oracle.own(path, "USD")
+            assert strong_balance(balances.get((key.pk, key.sk))) == self.own(path)
             for value, due in groups.items():
                 order = group_id(self.ledger.id, book.STRONG_GROUP, value)
                 key = keys.group_strong(order, path, account, "USD")

@@ -14,7 +14,7 @@ from graphql import (
     validate_schema,
 )
 
-from shared.graphql.sdl import load_sdl
+from shared.graphql.sdl import load_sdl, make_schema
 
 # Of the API as it was published; changes when a type, field, argument, nullability or member does.
 STRUCTURE_DIGEST = "7316d3867934b6fec7ab1a1e040faf7ca96964e78af4174f4bdfbec9e9d627fd"
@@ -72,3 +72,13 @@ def test_every_root_field_says_what_it_does() -> None:
     assert schema.mutation_type is not None
     for root in (schema.query_type, schema.mutation_type):
         assert [name for name, field in root.fields.items() if not field.description] == []
+
+
+def test_two_schemas_share_no_type_that_resolvers_are_bound_to() -> None:
+    one, other = make_schema(), make_schema()
+    assert all(
+        name.startswith("__") or is_specified_scalar_type(type_)
+        for name, type_ in one.type_map.items()
+        if type_ is other.type_map[name]
+    )
+    assert structure(one) == structure(other)
