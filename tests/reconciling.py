@@ -80,6 +80,12 @@ def accounts(**more: Any) -> list[dict[str, Any]]:
                 {"key": "savings", "linkedAccount": linked("savings")},
                 {"key": "cards", "template": True, "linkedAccount": per_customer},
                 {"key": "transit"},
+                {
+                    "key": "vaults",
+                    "template": True,
+                    "name": "Vault {{title}}",
+                    "linkedAccount": linked("savings"),
+                },
             ],
         },
         {
@@ -140,6 +146,17 @@ def types() -> list[dict[str, Any]]:
             ],
         },
         {"type": "free"},
+        {
+            "type": "netted",
+            "postLinesAs": "net_amounts",
+            "lines": [
+                line("one", "assets/checking", tx="{{one}}"),
+                line("two", "assets/checking", tx="{{two}}"),
+                line("user", user, "{{amount}}"),
+                line("fee", user, "-{{amount}}"),
+                line("rest", "users:rest"),
+            ],
+        },
         {
             "type": "gift",
             "lines": [

@@ -167,8 +167,9 @@ def _accounts_needed(command: AddLedgerEntry, view: LedgerView) -> list[str]:
 
 
 def _accounts_at(paths: Iterable[str], view: LedgerView) -> list[str]:
-    """Without a Schema each account on the way of a path; with one those whose currency or link it
-    leaves open, because what is given at runtime brings no parameters along that would tell it.
+    """Without a Schema each account on the way of a path; with one those whose name, currency or
+    link it leaves open, because what is given at runtime brings no parameters along that would tell
+    it.
     """
     wanted: list[str] = []
     is_schemaless = view.ledger.schema_key is None
@@ -178,8 +179,6 @@ def _accounts_at(paths: Iterable[str], view: LedgerView) -> list[str]:
             if is_schemaless and text_problem(path, ACCOUNT_PATH_CHARS_MAX) is None:
                 wanted += [each for each, _ in step_ids(view.ledger.id, path)]
         else:
-            currency, linked = account.node.currency, account.node.linked_account
-            is_open = currency is not None and currency.constant is None
-            if is_open or (linked is not None and linked.parameters):
+            if account.node.path_parameters:
                 wanted.append(account.id)
     return wanted

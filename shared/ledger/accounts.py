@@ -74,16 +74,21 @@ class LedgerAccount:
     @property
     def external_account_id(self) -> str | None:
         """Id of the External Account that `linked` names; None where none can have that name."""
-        if self.linked is None:
-            return None
-        link, name = self.linked
-        if name is None or safe_string_problem(name) is not None:
-            return None
-        if link is None:
-            return name if identifiers.parse_external_account_id(name) is not None else None
-        if not identifiers.is_id(link):
-            link = identifiers.link_id(self.workspace_id, link)
-        return identifiers.external_account_id(link, name)
+        return None if self.linked is None else external_account_of(self.workspace_id, self.linked)
+
+
+def external_account_of(workspace_id: str, linked: tuple[str | None, str | None]) -> str | None:
+    """Id of the External Account that `LedgerAccount.linked` names; None where none can have that
+    name.
+    """
+    link, name = linked
+    if name is None or safe_string_problem(name) is not None:
+        return None
+    if link is None:
+        return name if identifiers.parse_external_account_id(name) is not None else None
+    if not identifiers.is_id(link):
+        link = identifiers.link_id(workspace_id, link)
+    return identifiers.external_account_id(link, name)
 
 
 def parent_path(path: str) -> str | None:

@@ -73,7 +73,7 @@ class LinkAudit:
         if tx.sequence == 1:
             self._heads[name] = newest
 
-    def audit(self, out_of_reach: Collection[str]) -> list[Finding]:
+    def audit(self, out_of_reach: Collection[str] = ()) -> list[Finding]:
         """All findings: ids, sequences, and that what each thing hangs on is there. A deleted Tx
         may be accounted for by entries that are `out_of_reach`, those of deleted ledgers, alone.
         """

@@ -20,8 +20,9 @@ Table `ledger` (streamed):
     UD#<workspace>       <time>#<id>   custom currencies, newest first      list
     LK#<workspace>       <link id>     a Link                               by id, by ik, list
     X#<link id>          <digest>      an External Account; its id is both  by id, external id; list
-    T#<tx id>            .             a Tx; the first of a sequence also   by id, by external id
-                                       has its newest place
+    T#<tx id>            .             a Tx, who accounts for it; the       by id, by external id
+                                       first of a sequence also has its
+                                       newest place
     W#<workspace>        .             a workspace                          by id
     C#<client id>        .             an API client                        by id
     CD#<workspace>       <client id>   a workspace's API clients, by id     list

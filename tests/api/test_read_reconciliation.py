@@ -1,7 +1,7 @@
 """What Linked Ledger Accounts, their External Accounts and Txs show of each other, on the twins.
 
-Nothing is reconciled here: entries and what says that they account for Txs are written as
-reconcileTx writes them.
+All but the last of them are entries that are written as reconcileTx writes them, so that a test of
+reading fails for reading alone.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +18,7 @@ from shared.store.table import Put, Update
 from tests.api.test_write_accounts import CREATE_ALL, open_plain
 from tests.linking import GET_TX, LinkRig, tx
 from tests.read_rig import OTHER_WORKSPACE, WORKSPACE
+from tests.reconciling import LEDGER, ReconcileRig
 
 BANK, SAVINGS, CASH = "assets/bank", "assets/savings", "assets/cash"
 LINK_ID = link_id(WORKSPACE, "bank")
@@ -86,8 +87,8 @@ EMPTY = {"hasNextPage": False, "endCursor": None, "hasPreviousPage": False, "sta
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[LinkRig]:
-    rig = LinkRig()
+async def rig() -> AsyncIterator[ReconcileRig]:
+    rig = ReconcileRig()
     await rig.open()
     yield rig
     await rig.services.committer.close()
@@ -506,6 +507,27 @@ async def test_lines_show_their_txs_and_are_found_by_them(rig: LinkRig) -> None:
         assert [node["amount"] for node in nodes] == expected
     refused = await rig.ask(LINES, ik="main", path=CASH, filter={"externalTxIds": ["t1"]})
     assert [code for code, _ in refused.refusals] == ["invalid_filter"]
+
+
+async def test_an_answer_to_reconcile_tx_shows_what_it_has_made(rig: ReconcileRig) -> None:
+    await rig.books()
+    (synced,) = await rig.synced(tx("t1", 70))
+    entry = {"ledger": LEDGER, "type": "fund", "parameters": {"tx": "t1", "user": "ann"}}
+    document = """mutation reconcile($entry: LedgerEntryInput!) { reconcileTx(entry: $entry) {
+      ... on ReconcileTxResult {
+        entry { id }
+        lines { externalTxId account { path linkedAccount { externalId } }
+                tx { id ledgerEntryIds ledgerLines { nodes { amount } } } }
+      } } }"""
+    made = await rig.mutate(document, entry=entry)
+    of_tx = {"id": synced["id"], "ledgerEntryIds": [made["entry"]["id"]],
+             "ledgerLines": {"nodes": [{"amount": "70"}]}}  # fmt: skip
+    linked = {"path": "assets/checking", "linkedAccount": {"externalId": "checking"}}
+    bare = {"path": "users:ann", "linkedAccount": None}
+    assert made["lines"] == [
+        {"externalTxId": "t1", "account": linked, "tx": of_tx},
+        {"externalTxId": None, "account": bare, "tx": None},
+    ]
 
 
 async def test_linked_accounts_without_a_schema_are_read_alike(rig: LinkRig) -> None:

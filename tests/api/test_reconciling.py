@@ -604,3 +604,43 @@ async def test_a_deleted_ledgers_entries_hold_no_tx(rig: ReconcileRig) -> None:
     memory = rig.table._table
     assert isinstance(memory, MemoryTable)
     assert [str(each) for each in audit_strong(await collect(memory))] == []
+
+
+async def test_lines_with_a_tx_are_neither_netted_nor_left_out(rig: ReconcileRig) -> None:
+    await rig.books()
+    await rig.synced(tx("t1", 5), tx("t2", -5), tx("t3", 0))
+    result = await rig.reconciled("netted", one="t1", two="t2", user="ann", amount="9")
+    assert [(each["key"], each["amount"]) for each in result["lines"]] == [
+        ("one", "5"), ("two", "-5"),
+    ]  # fmt: skip
+    assert (await rig.reconciled("fund", tx="t3", user="ann"))["isIkReplay"] is False
+
+
+async def test_an_instance_of_a_fixed_link_is_reconciled_at_runtime(rig: ReconcileRig) -> None:
+    await rig.books()
+    await rig.synced(tx("t1", 5, "savings"), tx("t2", 6, "savings"))
+    vault = "assets/vaults:v"
+    made = await rig.mutate(INSTANTIATE, ledger=LEDGER, path=vault, parameters={"title": "V"})
+    assert made["__typename"] == "InstantiateLedgerAccountResult", made
+    for name, amount in (("t1", "5"), ("t2", "6")):
+        lines = [runtime(vault, tx={"externalId": name}), runtime("users:ann", amount)]
+        assert (await rig.reconciled(lines=lines))["isIkReplay"] is False
+        await forget(rig)
+    lines = [runtime("assets/vaults:w", tx={"externalId": "t1"}), runtime("users:ann", "5")]
+    assert (await rig.reconcile(lines=lines))["code"] == "missing_parameter"
+
+
+async def test_lines_at_runtime_go_to_an_instance_that_another_process_made(
+    rig: ReconcileRig,
+) -> None:
+    """What fills in its name is not asked for again."""
+    document = schema()
+    named = {"key": "named", "type": "liability", "template": True, "name": "{{title}}"}
+    document["chartOfAccounts"]["accounts"].append(named)
+    await rig.store(document)
+    await rig.create("books", SCHEMA_KEY)
+    await rig.mutate(INSTANTIATE, ledger=LEDGER, path="named:a", parameters={"title": "A"})
+    await forget(rig)
+    lines = [runtime("assets/transit", "5"), runtime("named:a", "5")]
+    added = await rig.add("x", lines=lines, ledger=LEDGER)
+    assert added["__typename"] == "AddLedgerEntryResult", added

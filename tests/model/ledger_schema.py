@@ -4,7 +4,7 @@ oracle.
 
 from typing import Any
 
-from tests.model.oracle import AtLeast, Entry, Line
+from tests.model.oracle import Condition, Entry, Line
 
 KEY = "model"
 BANK = "assets/bank"
@@ -128,15 +128,39 @@ def fund(ik: str, posted_ms: int, user: str, order: str, amount: int, version: i
     return body, entry
 
 
-def pay(ik: str, posted_ms: int, user: str, payee: str, amount: int) -> Asked:
-    """Money moves between two wallets, never below nothing."""
-    parameters = {"user": user, "payee": payee, "amount": str(amount)}
+def pay(
+    ik: str,
+    posted_ms: int,
+    user: str,
+    payee: str,
+    amount: int,
+    groups: dict[str, str],
+    conditions: tuple[Condition, ...],
+) -> Asked:
+    """Money moves between two wallets, never below nothing; more conditions and groups are given at
+    runtime."""
     lines = (
         Line(wallet(user), "liability", -amount),
         Line(wallet(payee), "liability", amount),
     )
-    entry = Entry(ik, posted_ms, lines, "pay", 1, conditions=(AtLeast(wallet(user), 0),))
-    return {"type": "pay", "parameters": parameters}, entry
+    never_below = Condition(wallet(user), gte=0)
+    entry = Entry(
+        ik, posted_ms, lines, "pay", 1, groups=dict(groups), conditions=(never_below, *conditions)
+    )
+    body = {
+        "type": "pay",
+        "parameters": {"user": user, "payee": payee, "amount": str(amount)},
+        "groups": [{"key": key, "value": value} for key, value in groups.items()],
+        "conditions": [_asked_condition(each) for each in conditions],
+    }
+    return body, entry
+
+
+def _asked_condition(condition: Condition) -> dict[str, Any]:
+    bounds = {"eq": condition.eq, "gte": condition.gte, "lte": condition.lte}
+    given = {name: str(bound) for name, bound in bounds.items() if bound is not None}
+    side = "precondition" if condition.is_pre else "postcondition"
+    return {"account": {"path": condition.path}, side: {"ownBalance": given}}
 
 
 def swap(ik: str, posted_ms: int, usd: int, eur: int, is_balanced: bool) -> Asked:

@@ -3,7 +3,8 @@ imported here.
 
     chains   ik -> entries by position: original, reversal, repost, its reversal, ...
 
-What is asked for comes in as plain values; what is refused is told by a word.
+What is asked for comes in as plain values; what is refused is told by a word for each reason there
+is, in order of precedence.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ TAGS_MAX = 10
 GROUPS_MAX = 10
 
 Key = tuple[str, str]  # path, currency
+Reasons = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,22 @@ class Line:
 
 
 @dataclass(frozen=True)
-class AtLeast:
-    """The own balance of an account after the entry must be at least this."""
+class Condition:
+    """Bounds on the own balance of an account before the entry, or after it."""
 
     path: str
-    floor: int
+    is_pre: bool = False
+    eq: int | None = None
+    gte: int | None = None
+    lte: int | None = None
     currency: str = "USD"
+
+    def holds(self, balance: int) -> bool:
+        return (
+            (self.eq is None or balance == self.eq)
+            and (self.gte is None or balance >= self.gte)
+            and (self.lte is None or balance <= self.lte)
+        )
 
 
 @dataclass
@@ -48,7 +60,7 @@ class Entry:
     version: int | None = None
     tags: dict[str, str] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
-    conditions: tuple[AtLeast, ...] = ()
+    conditions: tuple[Condition, ...] = ()
     position: int = 1
     updates: int = 0
     reverses: int | None = None  # a position in the same chain
@@ -78,28 +90,28 @@ class Oracle:
         return chain[-1] if chain else None
 
     # --- What is asked ----------------------------------------------------------------------------
-    def post(self, asked: list[Entry]) -> list[str | bool]:
-        """All or none. For each entry whether it was a replay, or the word it is refused for; a
-        refused batch has a word for at least one."""
+    def post(self, asked: list[Entry]) -> list[bool | Reasons]:
+        """All or none. For each entry whether it was a replay, or why it is refused; of a refused
+        batch at least one is."""
         before = {ik: list(chain) for ik, chain in self.chains.items()}
-        told: list[str | bool] = []
+        told: list[bool | Reasons] = []
         for entry in asked:
             standing = self.newest(entry.ik)
             if standing is not None and standing.reverses is None:
                 told.append(True)
                 continue
-            refused = self._refusal(entry)
-            if refused is not None:
-                told.append(refused)
+            reasons = self._reasons_against(entry)
+            if reasons:
+                told.append(reasons)
                 continue
             entry.position = 1 if standing is None else standing.position + 1
             self.chains.setdefault(entry.ik, []).append(entry)
             told.append(False)
-        if any(isinstance(word, str) for word in told):
+        if any(isinstance(each, tuple) for each in told):
             self.chains = before
         return told
 
-    def _refusal(self, entry: Entry) -> str | None:
+    def _reasons_against(self, entry: Entry) -> Reasons:
         sums: dict[str, int] = {}
         moved: dict[Key, int] = {}
         for line in entry.lines:
@@ -107,17 +119,19 @@ class Oracle:
             key = (line.path, line.currency)
             moved[key] = moved.get(key, 0) + line.amount
         if any(sums.values()):
-            return "unbalanced"
+            return ("unbalanced",)
+        broken = False
         for condition in entry.conditions:
             key = (condition.path, condition.currency)
-            if self.own(*key) + moved[key] < condition.floor:
-                return "condition"
-        for (path, currency), amount in moved.items():
-            if self.strong(path) and abs(self.own(path, currency) + amount) > INT96:
-                return "overflow"
-        return self._group_refusal(entry, entry.groups)
+            balance = self.own(*key)
+            broken |= not condition.holds(balance if condition.is_pre else balance + moved[key])
+        overflows = self._overflows_groups(entry, entry.groups) or any(
+            self.strong(path) and abs(self.own(path, currency) + amount) > INT96
+            for (path, currency), amount in moved.items()
+        )
+        return ("condition",) * broken + ("overflow",) * overflows
 
-    def _group_refusal(self, entry: Entry, joined: dict[str, str]) -> str | None:
+    def _overflows_groups(self, entry: Entry, joined: dict[str, str]) -> bool:
         """Whether the entry's lines would carry a strong balance of a group out of Int96."""
         for group in joined.items():
             if group[0] not in self.strong_groups:
@@ -127,11 +141,11 @@ class Oracle:
                 at = (line.path, line.currency)
                 sums[at] = sums.get(at, 0) + line.amount
             if any(self.strong(path) and abs(each) > INT96 for (path, _), each in sums.items()):
-                return "overflow"
-        return None
+                return True
+        return False
 
-    def reverse(self, ik: str, position: int) -> bool | str:
-        """Whether it was a replay; `overflow` when a strong balance would leave Int96."""
+    def reverse(self, ik: str, position: int) -> bool | Reasons:
+        """Whether it was a replay, or why it is refused. Conditions are not asked of a reversal."""
         chain = self.chains[ik]
         entry = chain[position - 1]
         if entry.hidden:
@@ -148,13 +162,14 @@ class Oracle:
             position=position + 1,
             reverses=position,
         )
-        if self._refusal(reversing) is not None:
-            return "overflow"
+        reasons = self._reasons_against(reversing)
+        if reasons:
+            return reasons
         entry.reversed_by = position + 1
         chain.append(reversing)
         return False
 
-    def migrate(self, ik: str, position: int, new: Entry) -> bool | str:
+    def migrate(self, ik: str, position: int, new: Entry) -> bool | Reasons:
         """Reverses and posts anew, both or none. Whether it was a replay, or why it is refused."""
         if self.chains[ik][position - 1].hidden:
             return True
@@ -162,7 +177,7 @@ class Oracle:
         told = self.reverse(ik, position)
         if told is False:
             first = self.post([new])[0]
-            if not isinstance(first, str):
+            if isinstance(first, bool):
                 return first
             told = first
         self.chains[ik] = before
@@ -172,22 +187,23 @@ class Oracle:
     def update(
         self, ik: str, tags: dict[str, str], remove: dict[str, str], groups: dict[str, str]
     ) -> str | None:
-        """Changes the newest entry of the chain."""
+        """Changes the newest entry of the chain, or tells why it doesn't; what is there already
+        counts as no update."""
         entry = self.newest(ik)
         assert entry is not None
-        if entry.hidden:
-            return "hidden"
         if any(entry.groups.get(key, value) != value for key, value in groups.items()):
             return "group"
+        if entry.hidden:
+            return "hidden"
         left = {key: value for key, value in entry.tags.items() if key not in remove} | tags
         joined = entry.groups | groups
         if left == entry.tags and joined == entry.groups:
             return None
-        added = {key: value for key, value in groups.items() if key not in entry.groups}
-        if self._group_refusal(entry, added) is not None:
-            return "overflow"
         if len(left) > TAGS_MAX or len(joined) > GROUPS_MAX or entry.updates >= UPDATES_MAX:
             return "limit"
+        added = {key: value for key, value in groups.items() if key not in entry.groups}
+        if self._overflows_groups(entry, added):
+            return "overflow"
         entry.tags, entry.groups = left, joined
         entry.updates += 1
         return None

@@ -1,26 +1,45 @@
-"""The write path on the in-memory table against the single-threaded oracle."""
+"""The write path on the in-memory table against the oracle: what is stored after every step.
+
+Below GraphQL and on asyncio's own loop: here concurrent posts have an order.
+"""
 
 import asyncio
 from itertools import count
+from typing import Any
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from shared.clock import FixedClock
 from shared.ledger import identifiers
-from shared.ledger.amounts import INT96_MAX
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.identifiers import account_id, group_id
-from shared.limits import UPDATES_PER_ENTRY_MAX
 from shared.store import keys
 from shared.store.items import entry_from_item, strong_balance
 from shared.store.table import TableName
 from shared.testing.memory import MemoryTable
-from shared.testing.model import LedgerModel, ModelCondition, ModelEntry, ModelLine, agrees
-from tests.write_rig import LEDGER_IK, WORKSPACE, open_quickstart, write_services
+from tests.model import ledger_schema as book
+from tests.model.drawing import (
+    CODES,
+    FUNDS,
+    GROUPS,
+    ORDER_NAMES,
+    PAYMENTS,
+    SWAPS,
+    TAGS,
+    USER_NAMES,
+)
+from tests.model.oracle import UPDATES_MAX, Entry, Oracle
+from tests.write_rig import LEDGER_IK, SCHEMA_KEY, WORKSPACE, open_quickstart, write_services
 from write_service.chains import read_entry
-from write_service.commands import EntryMatch, LedgerMatch, UpdateLedgerEntry
+from write_service.commands import AddLedgerEntry, EntryMatch, LedgerMatch, UpdateLedgerEntry
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
 from write_service.plans import Committed, Rejected
 from write_service.posting import post_batch, post_entry
@@ -32,74 +51,24 @@ from write_service.revising import (
     update_entry,
 )
 
-USERS = st.sampled_from(["ann", "bob", "cid"])
-AMOUNTS = st.integers(1, 100) | st.sampled_from([INT96_MAX, INT96_MAX - 1])
-IKS = st.integers(0, 25).map(str)
-GROUPS = st.lists(
-    st.tuples(st.sampled_from(["order", "batch"]), st.sampled_from("12")),
-    max_size=2,
-    unique_by=lambda group: group[0],
-).map(tuple)
-MOMENTS = st.integers(0, 10**12)
-BANK = "assets/banks/user-cash"
-CODES = {
-    "unbalanced": "invalid_entry_balance",
-    "condition": "conditional_request_failed",
-    "overflow": "balance_overflow",
-}
+ENTRIES = st.one_of(FUNDS, FUNDS, PAYMENTS, PAYMENTS, SWAPS)
 
 
-def wallet(user: str) -> str:
-    return f"liabilities/users:{user}/available"
-
-
-def named(groups: tuple) -> list[dict]:
-    return [{"key": key, "value": value} for key, value in groups]
-
-
-def fund(ik: str, user: str, amount: int, posted_ms: int, groups: tuple) -> tuple[dict, ModelEntry]:
-    body = {
-        "ledger": {"ik": LEDGER_IK},
-        "type": "user_funds_account",
-        "posted": posted_ms,
-        "parameters": {"user_id": user, "funding_amount": str(amount)},
-        "groups": named(groups),
-    }
-    lines = (ModelLine(BANK, "asset", amount), ModelLine(wallet(user), "liability", amount))
-    return body, ModelEntry(ik, posted_ms, lines, (), groups)
-
-
-def transfer(
-    ik: str, source: str, to: str, amount: int, posted_ms: int, groups: tuple
-) -> tuple[dict, ModelEntry]:
-    body = {
-        "ledger": {"ik": LEDGER_IK},
-        "type": "p2p_transfer",
-        "posted": posted_ms,
-        "parameters": {
-            "from_user_id": source,
-            "to_user_id": to,
-            "transfer_amount": str(amount),
-        },
-        "groups": named(groups),
-    }
-    lines = (
-        ModelLine(wallet(source), "liability", -amount),
-        ModelLine(wallet(to), "liability", amount),
-    )
-    guarded = ModelCondition(wallet(source), pre=False, gte=0)
-    return body, ModelEntry(ik, posted_ms, lines, (guarded,), groups)
-
-
-ENTRIES = st.one_of(
-    st.builds(lambda *args: ("fund", args), IKS, USERS, AMOUNTS, MOMENTS, GROUPS),
-    st.builds(lambda *args: ("transfer", args), IKS, USERS, USERS, AMOUNTS, MOMENTS, GROUPS),
-)
-
-
-def built(asked):
+def built(asked: Any) -> tuple[AddLedgerEntry, Entry]:
     kind, args = asked
-    return (fund if kind == "fund" else transfer)(*args)
+    body, entry = getattr(book, kind)(*args)
+    given = body | {"ledger": {"ik": LEDGER_IK}, "posted": entry.posted_ms}
+    return add_ledger_entry(WORKSPACE, entry.ik, LedgerEntryInput.model_validate(given)), entry
+
+
+def posted_lines(entry: Any) -> list[tuple[str, int, str]]:
+    """Of a stored entry."""
+    return [(each.account_path, each.amount, each.currency) for each in entry.lines]
+
+
+def asked_lines(entry: Entry) -> list[tuple[str, int, str]]:
+    """Of the oracle's entry."""
+    return [(each.path, each.amount, each.currency) for each in entry.lines]
 
 
 class Posting(RuleBasedStateMachine):
@@ -109,12 +78,13 @@ class Posting(RuleBasedStateMachine):
         self.clock = FixedClock()
         self.table = MemoryTable(clock=self.clock)
         self.tokens = count(1)
-        self.model = LedgerModel(
-            strong=frozenset(wallet(user) for user in ("ann", "bob", "cid")),
-            strong_groups=frozenset(["order"]),
-        )
+        self.oracle = Oracle(book.is_strong, frozenset([book.STRONG_GROUP]))
         self.start()
-        self.ledger = self.run(open_quickstart(self.services, strong_groups=("order",)))
+        document = book.schema(0) | {"key": SCHEMA_KEY}
+        opening = open_quickstart(
+            self.services, document=document, strong_groups=(book.STRONG_GROUP,)
+        )
+        self.ledger = self.run(opening)
 
     def run(self, main):
         return self.loop.run_until_complete(main)
@@ -140,130 +110,128 @@ class Posting(RuleBasedStateMachine):
 
     @rule(asked=ENTRIES)
     def post(self, asked):
-        body, entry = built(asked)
-        stood = self.model.entries.get(entry.ik)
-        command = add_ledger_entry(WORKSPACE, entry.ik, LedgerEntryInput.model_validate(body))
-        outcome = self.run(post_entry(self.services, command))
-        if stood is not None:
-            assert isinstance(outcome, Committed)
-            posted, is_ik_replay = outcome.entries[0]
-            assert is_ik_replay
-            assert [line.amount for line in posted.lines] == [line.amount for line in stood.lines]
-            return
-        self.check(self.model.post([entry]), outcome)
+        command, entry = built(asked)
+        self.check([entry], self.run(post_entry(self.services, command)))
 
     @rule(asked=st.lists(ENTRIES, min_size=1, max_size=5, unique_by=lambda one: one[1][0]))
     def post_atomically(self, asked):
         pairs = [built(each) for each in asked]
-        stood = [entry.ik in self.model.entries for _, entry in pairs]
-        commands = [
-            add_ledger_entry(WORKSPACE, entry.ik, LedgerEntryInput.model_validate(body))
-            for body, entry in pairs
-        ]
-        outcome = self.run(post_batch(self.services, commands))
-        self.check(self.model.post([entry for _, entry in pairs]), outcome)
-        if isinstance(outcome, Committed):
-            assert [is_ik_replay for _, is_ik_replay in outcome.entries] == stood
-            assert [posted.ik for posted, _ in outcome.entries] == [entry.ik for _, entry in pairs]
+        outcome = self.run(post_batch(self.services, [command for command, _ in pairs]))
+        self.check([entry for _, entry in pairs], outcome)
 
     @rule(asked=st.lists(ENTRIES, min_size=2, max_size=6, unique_by=lambda one: one[1][0]))
     def post_at_once(self, asked):
-        """Concurrent posts of one process are taken in the order in which they came."""
-        pairs = [built(each) for each in asked]
+        """Concurrent posts of one process are taken in the order in which they came; a post under
+        an ik that was reversed is looked up first, and may come later."""
+        pairs = [built(each) for each in asked if self.is_new_or_stands(each[1][0])]
 
         async def together():
-            commands = [
-                add_ledger_entry(WORKSPACE, entry.ik, LedgerEntryInput.model_validate(body))
-                for body, entry in pairs
-            ]
             return await asyncio.gather(
-                *[post_entry(self.services, command) for command in commands]
+                *[post_entry(self.services, command) for command, _ in pairs]
             )
 
-        outcomes = self.run(together())
-        for (_, entry), outcome in zip(pairs, outcomes, strict=True):
-            stood = entry.ik in self.model.entries
-            self.check(self.model.post([entry]), outcome)
-            if isinstance(outcome, Committed):
-                assert outcome.entries[0][1] == stood
+        for (_, entry), outcome in zip(pairs, self.run(together()), strict=True):
+            self.check([entry], outcome)
 
-    @rule(ik=IKS, group=st.tuples(st.sampled_from(["order", "batch"]), st.sampled_from("12")))
-    def join(self, ik, group):
-        if ik not in self.model.chains:
-            return
-        match = EntryMatch(None, ik, LedgerMatch(ik=LEDGER_IK))
-        command = UpdateLedgerEntry(WORKSPACE, match, (), (), (group,), ())
-        outcome = self.run(update_entry(self.services, command))
-        if self.model.join(ik, group, UPDATES_PER_ENTRY_MAX):
-            assert isinstance(outcome, LedgerEntry)
-            assert group in outcome.groups
-        else:
-            assert isinstance(outcome, Rejected)
+    def is_new_or_stands(self, ik):
+        newest = self.oracle.newest(ik)
+        return newest is None or not newest.hidden
 
     # --- Changes --------------------------------------------------------------------------------
-    @rule(ik=IKS, position=st.integers(1, 4))
-    def reverse(self, ik, position):
-        stood = self.model.chains.get(ik, ())
-        if position > len(stood):
-            return
+    @precondition(lambda self: self.oracle.chains)
+    @rule(data=st.data())
+    def reverse(self, data):
+        ik = self.drawn_ik(data)
+        position = data.draw(st.integers(1, len(self.oracle.chains[ik])))
         entry_id = identifiers.entry_id(self.ledger.id, ik, position)
-        is_newest = position == len(stood) and position % 2 == 1
         outcome = self.run(reverse_entry(self.services, WORKSPACE, entry_id))
-        reasons = self.model.reverse(ik) if is_newest else frozenset()
-        if reasons:
-            self.check(reasons, outcome)
+        told = self.oracle.reverse(ik, position)
+        if isinstance(told, tuple):
+            self.refused(told, outcome)
             return
         assert isinstance(outcome, Reversed)
-        assert outcome.is_replay == (not is_newest)
+        assert outcome.is_replay == told
         assert outcome.reversed.reversed_by == outcome.reversing.id
         assert outcome.reversing.reverses == outcome.reversed.id
 
-    @rule(ik=IKS, asked=ENTRIES)
-    def migrate(self, ik, asked):
-        stood = self.model.chains.get(ik, ())
-        if len(stood) % 2 == 0:
+    @precondition(lambda self: self.oracle.chains)
+    @rule(data=st.data(), asked=ENTRIES)
+    def migrate(self, data, asked):
+        ik = self.drawn_ik(data)
+        standing = self.oracle.newest(ik)
+        if standing.hidden:
             return
         kind, args = asked
-        body, entry = built((kind, (ik, *args[1:])))
-        entry_id = identifiers.entry_id(self.ledger.id, ik, len(stood))
-        services = self.services
+        command, entry = built((kind, (ik, *args[1:])))
 
         async def migrated():
-            standing = await read_entry(services.table, entry_id)
-            command = add_ledger_entry(WORKSPACE, ik, LedgerEntryInput.model_validate(body))
-            return await migrate_entry(services, standing, command)
+            entry_id = identifiers.entry_id(self.ledger.id, ik, standing.position)
+            found = await read_entry(self.services.table, entry_id)
+            return await migrate_entry(self.services, found, command)
 
         outcome = self.run(migrated())
-        reasons = self.model.reverse(ik, entry)
-        if reasons:
-            self.check(reasons, outcome)
-        else:
-            assert isinstance(outcome, Migrated)
-            assert outcome.new.position == len(self.model.chains[ik])
-
-    @rule(ik=IKS, key=st.sampled_from("abc"), value=st.integers(0, 9).map(str))
-    def update(self, ik, key, value):
-        if ik not in self.model.chains:
+        told = self.oracle.migrate(ik, standing.position, entry)
+        if isinstance(told, tuple):
+            self.refused(told, outcome)
             return
-        match = EntryMatch(None, ik, LedgerMatch(ik=LEDGER_IK))
-        command = UpdateLedgerEntry(WORKSPACE, match, ((key, value),), (), (), ())
-        outcome = self.run(update_entry(self.services, command))
-        if self.model.tag(ik, key, value, UPDATES_PER_ENTRY_MAX):
-            assert isinstance(outcome, LedgerEntry)
-            assert (key, value) in outcome.tags
-        else:
-            assert isinstance(outcome, Rejected)
+        assert isinstance(outcome, Migrated)
+        assert outcome.new.position == standing.position + 2
 
-    def check(self, reasons, outcome):
-        if not reasons:
-            assert isinstance(outcome, Committed), outcome
-        else:
-            assert isinstance(outcome, Rejected), (reasons, outcome)
-            told = {rejection.code for _, rejection in outcome.rejections}
-            assert not told.isdisjoint({CODES[reason] for reason in reasons})
+    @precondition(lambda self: self.oracle.chains)
+    @rule(data=st.data(), tags=TAGS, remove=TAGS, groups=GROUPS)
+    def update(self, data, tags, remove, groups):
+        ik = self.drawn_ik(data)
+        self.update_one(ik, tags, {} if tags.keys() & remove.keys() else remove, groups)
+
+    @precondition(lambda self: self.oracle.chains)
+    @rule(data=st.data())
+    def update_too_often(self, data):
+        ik = self.drawn_ik(data)
+        for at in range(UPDATES_MAX + 1):
+            self.update_one(ik, {"memo": str(at)}, {}, {})
+
+    def update_one(self, ik, tags, remove, groups):
+        match = EntryMatch(None, ik, LedgerMatch(ik=LEDGER_IK))
+        held = self.oracle.newest(ik).tags
+        gone = {key: held[key] for key in remove if key in held}
+        command = UpdateLedgerEntry(
+            WORKSPACE, match, tuple(tags.items()), tuple(gone.items()), tuple(groups.items()), ()
+        )
+        outcome = self.run(update_entry(self.services, command))
+        told = self.oracle.update(ik, tags, gone, groups)
+        if told is not None:
+            self.refused((told,), outcome)
+            return
+        assert isinstance(outcome, LedgerEntry)
+        assert dict(outcome.tags) == self.oracle.newest(ik).tags
+        assert dict(outcome.groups) == self.oracle.newest(ik).groups
+
+    def drawn_ik(self, data):
+        return data.draw(st.sampled_from(sorted(self.oracle.chains)))
+
+    # --- Comparing ------------------------------------------------------------------------------
+    def check(self, entries, outcome):
+        """Posts the entries to the oracle, whose answer the outcome must be."""
+        told = self.oracle.post(entries)
+        refused = [each for each in told if isinstance(each, tuple)]
+        if refused:  # what doesn't balance is seen before anything is asked of the table
+            self.refused(min(refused, key=lambda each: each != ("unbalanced",)), outcome)
+            return
+        assert isinstance(outcome, Committed), outcome
+        assert [is_replay for _, is_replay in outcome.entries] == told
+        for (posted, _), asked in zip(outcome.entries, entries, strict=True):
+            standing = self.oracle.newest(asked.ik)
+            assert (posted.ik, posted.position) == (asked.ik, standing.position)
+            assert posted_lines(posted) == asked_lines(standing)
+
+    def refused(self, reasons, outcome):
+        """Which of several reasons is told depends on what else was committed at once."""
+        assert isinstance(outcome, Rejected), (reasons, outcome)
+        codes = {rejection.code for _, rejection in outcome.rejections}
+        assert not codes.isdisjoint({CODES[word] for word in reasons}), (reasons, codes)
 
     @invariant()
-    def the_store_agrees_with_the_model(self):
+    def the_store_agrees_with_the_oracle(self):
         if not hasattr(self, "ledger"):
             return
         stored = {}
@@ -271,17 +239,31 @@ class Posting(RuleBasedStateMachine):
             if str(item["pk"]).startswith("E#"):
                 entry = entry_from_item(item)
                 stored[(entry.ik, entry.position)] = entry
-        assert agrees(self.model, stored) == []
+        assert stored.keys() == {(each.ik, each.position) for each in self.oracle.entries()}
+        for due in self.oracle.entries():
+            seen = stored[(due.ik, due.position)]
+            assert posted_lines(seen) == asked_lines(due)
+            assert (seen.posted_ms, seen.updates) == (due.posted_ms, due.updates)
+            assert (dict(seen.tags), dict(seen.groups)) == (due.tags, due.groups)
+            assert seen.is_reversed == (due.reversed_by is not None)
+            assert seen.is_reversal == (due.reverses is not None)
+        self.strong_balances_agree()
+
+    def strong_balances_agree(self):
         balances = {(item["pk"], item["sk"]): item for item in self.table.dump(TableName.BALANCES)}
-        for path in self.model.strong:
-            key = keys.strong_own(account_id(self.ledger.id, path), "USD")
-            assert strong_balance(balances.get((key.pk, key.sk))) == self.model.own(path)
-            for value in "12":
-                order = group_id(self.ledger.id, "order", value)
-                key = keys.group_strong(order, path, account_id(self.ledger.id, path), "USD")
+        groups = {
+            value: self.oracle.group_balances(book.STRONG_GROUP, value) for value in ORDER_NAMES
+        }
+        for path in map(book.wallet, USER_NAMES):
+            account = account_id(self.ledger.id, path)
+            key = keys.strong_own(account, "USD")
+            assert strong_balance(balances.get((key.pk, key.sk))) == self.oracle.own(path, "USD")
+            for value, due in groups.items():
+                order = group_id(self.ledger.id, book.STRONG_GROUP, value)
+                key = keys.group_strong(order, path, account, "USD")
                 found = strong_balance(balances.get((key.pk, key.sk)))
-                assert found == self.model.in_group(("order", value), path)
-        assert not [sk for _, sk in balances if sk.endswith("#S") and BANK in sk]
+                assert found == due.get((path, "USD"), 0)
+        assert not [sk for _, sk in balances if sk.endswith("#S") and book.BANK in sk]
 
 
 TestPosting = Posting.TestCase

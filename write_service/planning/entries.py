@@ -465,11 +465,11 @@ def build_account(
         parent_id=None if parent is None else identifiers.account_id(view.ledger.id, parent),
         parent_path=parent,
         created_ms=now_ms,
-        linked=_linked(view, account, texts),
+        linked=linked_to(view, account, texts),
     )
 
 
-def _linked(
+def linked_to(
     view: LedgerView, account: ResolvedAccount, texts: dict[str, str]
 ) -> tuple[str | None, str | None] | None:
     """The Link's id and the external id, or no Link and the External Account's own id."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import RejectionError
+from shared.ledger.accounts import external_account_of
 from shared.ledger.identifiers import parse_external_account_id
 from shared.ledger.links import Tx
 from shared.ledger.periods import format_datetime
@@ -20,8 +21,8 @@ from shared.store.items import NO_ENTRY
 from write_service.commands import AddLedgerEntry, TxMatch
 from write_service.planning.entries import (
     DraftEntry,
-    build_account,
     draft_entry,
+    linked_to,
     plan_draft,
 )
 from write_service.planning.lines import DraftLine, reconcilable, refused, resolve_account
@@ -94,20 +95,22 @@ def _wanted_tx(
     known = view.known_account(account.id)
     template = account.node.linked_account
     assert template is not None
-    standing = known
+    linked = None if known is None else known.linked
+    found = None if known is None else known.external_account_id
     is_told = all(name in texts for name in template.parameters)
     if known is None or (is_told and view.ledger.schema_key is not None):
-        # What is linked by a template is linked for good when it is made: `now_ms` says nothing.
-        standing = build_account(view, account, texts, 0)
-        if known is not None and standing.external_account_id != known.external_account_id:
+        # What is linked by a template is linked for good when it is made.
+        linked = linked_to(view, account, texts)
+        assert linked is not None
+        planned = external_account_of(view.ledger.workspace_id, linked)
+        if known is not None and planned != found:
             raise refused("linked_account_conflict", path=account.path)
-    assert standing is not None
-    found = standing.external_account_id
+        found = planned
     if found is None or parse_external_account_id(found) is None:
         what = f"what {account.path} is linked to"
         raise refused("external_account_not_found", what=what)
-    assert standing.linked is not None
-    return WantedTx(account, found, standing.linked, match)
+    assert linked is not None
+    return WantedTx(account, found, linked, match)
 
 
 # --- Who accounts for them already ----------------------------------------------------------------

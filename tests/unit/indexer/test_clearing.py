@@ -1,7 +1,9 @@
 """Clearing accounts: their windows and documents, under load, deaths, renames and rebuilds."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from indexer.windows import WindowBook, put_marks
 from shared.clock import FixedClock
 from shared.errors import SearchUnavailable
 from shared.ledger.clearing import PostedWindow
+from shared.ledger.entries import LedgerEntry
 from shared.ledger.identifiers import account_id
 from shared.search.index import Kind
 from shared.store import keys
@@ -58,47 +61,53 @@ async def settle(world: World) -> None:
     raise AssertionError("marks stay")
 
 
+async def post(world: World, *entries: LedgerEntry) -> None:
+    """Puts the entries into the table and waits until they show."""
+    await stand(world.table, *entries)
+    await settle(world)
+
+
 async def rename(world: World, path: str, name: str, revision: int) -> None:
     renamed = replace(account(world.ledger, path), name=name, revision=revision)
     await stand(world.table, renamed)
 
 
-def test_an_account_is_pending_while_a_balance_is_left_in_any_currency():
-    async def main(world: World):
+def followed(main: Callable[[World], Coroutine[Any, Any, None]]) -> None:
+    """Runs `main` where a process follows a ledger with clearing accounts; at its end nothing is
+    found wrong."""
+
+    async def run(world: World) -> None:
         await open_clearing(world)
         process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10, NOW_MS - 5))
-        await settle(world)
-        assert await shown(world, leg("a")) == (NOW_MS - 5, NOW_MS - 5, True, None)
-        await stand(world.table, moved(world, "2", "a", -10, NOW_MS + 7))
-        await settle(world)
-        assert await shown(world, leg("a")) == (NOW_MS - 5, NOW_MS + 7, False, None)
-        await stand(world.table, moved(world, "3", "a", 1, NOW_MS - 9, "EUR"))
-        await settle(world)
-        assert await shown(world, leg("a")) == (NOW_MS - 9, NOW_MS + 7, True, None)
-        assert await shown(world, leg("b")) == (None, None, False, None)
+        await main(world)
         assert await world.judge() == []
         await process.stop()
 
-    simulated(main)
+    simulated(run)
+
+
+def test_an_account_is_pending_while_a_balance_is_left_in_any_currency():
+    async def main(world: World):
+        await post(world, moved(world, "1", "a", 10, NOW_MS - 5))
+        assert await shown(world, leg("a")) == (NOW_MS - 5, NOW_MS - 5, True, None)
+        await post(world, moved(world, "2", "a", -10, NOW_MS + 7))
+        assert await shown(world, leg("a")) == (NOW_MS - 5, NOW_MS + 7, False, None)
+        await post(world, moved(world, "3", "a", 1, NOW_MS - 9, "EUR"))
+        assert await shown(world, leg("a")) == (NOW_MS - 9, NOW_MS + 7, True, None)
+        assert await shown(world, leg("b")) == (None, None, False, None)
+
+    followed(main)
 
 
 def test_a_clearing_account_shows_what_is_posted_below_it():
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
-        await stand(
-            world.table,
-            moved(world, "1", "a", 10, NOW_MS - 5),
-            moved(world, "2", "b", -10, NOW_MS + 5),
+        await post(
+            world, moved(world, "1", "a", 10, NOW_MS - 5), moved(world, "2", "b", -10, NOW_MS + 5)
         )
-        await settle(world)
         assert await shown(world, LEGS) == (NOW_MS - 5, NOW_MS + 5, False, None)
         assert (await shown(world, leg("a")))[2]
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_an_account_that_is_no_clearing_account_has_no_window_and_no_mark():
@@ -118,28 +127,22 @@ def test_an_account_that_is_no_clearing_account_has_no_window_and_no_mark():
 
 def test_a_rename_keeps_what_the_document_shows_of_clearing():
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10))
         await rename(world, leg("a"), "Renamed", 2)
         await settle(world)
         assert await shown(world, leg("a")) == (NOW_MS, NOW_MS, True, "Renamed")
         await rename(world, leg("b"), "Never posted", 2)
         await settle(world)
         assert await shown(world, leg("b")) == (None, None, False, "Never posted")
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_an_account_that_is_removed_leaves_no_document():
     async def main(world: World):
         await open_clearing(world)
         process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10), moved(world, "2", "a", -10))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10), moved(world, "2", "a", -10))
         gone = account_id(world.ledger.id, leg("a"))
         await world.table.write(Delete(keys.account(gone)))
         await settle(world)
@@ -229,8 +232,7 @@ def test_a_mark_that_is_set_again_meanwhile_is_not_removed():
     async def main(world: World):
         await open_clearing(world)
         process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10))
         await process.stop()
         refresher = process.projectors.clearing
         one = account_id(world.ledger.id, leg("a"))
@@ -277,8 +279,7 @@ def test_nothing_is_refreshed_under_a_fence():
     async def main(world: World):
         await open_clearing(world)
         process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10))
         await process.stop()
         book = LeaseBook(world.table, "search", f"x{FENCE_MARK}", world.clock)
         for seen in (await book.listed()).values():
@@ -320,19 +321,14 @@ def test_a_rebuild_under_load_loses_no_state_of_clearing(seed):
 
 def test_a_reload_in_place_brings_back_a_lost_document_whole():
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10), moved(world, "2", "c", 3))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10), moved(world, "2", "c", 3))
         store = world.index._stores[world.index._live[Kind.ACCOUNTS]]
         del store.written[account_id(world.ledger.id, leg("a"))]
         assert await world.judge() != []
         await reload_ledger(search_parts(world.bare, "reload", quiet), world.ledger.id)
         assert await shown(world, leg("a")) == (NOW_MS, NOW_MS, True, None)
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 async def spoil_window(world: World, path: str, false: PostedWindow | None) -> None:
@@ -351,10 +347,7 @@ async def spoil_window(world: World, path: str, false: PostedWindow | None) -> N
 @pytest.mark.parametrize("false", [PostedWindow(NOW_MS, NOW_MS), PostedWindow(0, NOW_MS + 9), None])
 def test_a_recount_puts_a_false_window_right_and_its_document(false, of_parts):
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10, NOW_MS - 5), moved(world, "2", "a", 5))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10, NOW_MS - 5), moved(world, "2", "a", 5))
         await spoil_window(world, leg("a"), false)
         findings = [str(finding) for finding in await world.judge()]
         assert any("posted window" in finding for finding in findings)
@@ -364,19 +357,14 @@ def test_a_recount_puts_a_false_window_right_and_its_document(false, of_parts):
         assert [finding.invariant for finding in repaired] == ["I6"]
         await settle(world)
         assert await shown(world, leg("a")) == (NOW_MS - 5, NOW_MS, True, None)
-        await stand(world.table, moved(world, "3", "a", 5, NOW_MS + 3))
-        await settle(world)
+        await post(world, moved(world, "3", "a", 5, NOW_MS + 3))
         assert await window(world, leg("a")) == (NOW_MS - 5, NOW_MS + 3)
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_a_recount_of_sound_windows_finds_nothing_under_load():
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
 
         async def post() -> None:
             for at in range(200):
@@ -389,18 +377,13 @@ def test_a_recount_of_sound_windows_finds_nothing_under_load():
         assert done.repaired == []
         await posting
         await settle(world)
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_a_balance_that_a_recount_puts_right_shows_in_the_document():
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10), moved(world, "2", "a", -10))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10), moved(world, "2", "a", -10))
         one = account_id(world.ledger.id, leg("a"))
         false = Update(keys.history_head(one, "USD"), add={"o": 5, "r": 1})
         await world.table.write(false)
@@ -411,16 +394,12 @@ def test_a_balance_that_a_recount_puts_right_shows_in_the_document():
         await recount(world)
         await asyncio.sleep(10)
         assert not (await shown(world, leg("a")))[2]
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_a_record_that_is_counted_late_shows_in_the_document():
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
         await stand(world.table, moved(world, "1", "a", 10))
         late = moved(world, "2", "a", -10, NOW_MS + 4)
         await spoil(world, late)
@@ -432,18 +411,13 @@ def test_a_record_that_is_counted_late_shows_in_the_document():
         assert await retry_all(world, "search") == [None]
         await settle(world)
         assert await shown(world, leg("a")) == (NOW_MS, NOW_MS + 4, False, None)
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_a_document_that_shows_another_state_is_told():
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10))
         store = world.index._stores[world.index._live[Kind.ACCOUNTS]]
         one = account_id(world.ledger.id, leg("a"))
         standing = store.written[one]
@@ -451,18 +425,13 @@ def test_a_document_that_shows_another_state_is_told():
             store.written[one] = standing._replace(source={**standing.source, **change})
             assert [finding.invariant for finding in await world.judge()] == ["I7"]
         store.written[one] = standing
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_an_account_that_is_no_clearing_account_any_more_may_show_what_it_was():
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10))
         document = edited(
             with_clearing(),
             {"chartOfAccounts.accounts[0].children[1].children[0].clearing": False},
@@ -473,24 +442,18 @@ def test_an_account_that_is_no_clearing_account_any_more_may_show_what_it_was():
         await rename(world, leg("a"), "Renamed", 2)
         await settle(world)
         assert (await shown(world, leg("a")))[3] == "Renamed"
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_what_is_refreshed_while_fresh_indices_are_merged_comes_again():
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10))
 
         class Merging:
             async def finish_index(self, name):
                 if "accounts" in name:
-                    await stand(world.table, moved(world, "2", "a", -10, NOW_MS + 5))
-                    await settle(world)
+                    await post(world, moved(world, "2", "a", -10, NOW_MS + 5))
                     assert await shown(world, leg("a")) == (NOW_MS, NOW_MS + 5, False, None)
                 await world.index.finish_index(name)
 
@@ -501,30 +464,21 @@ def test_what_is_refreshed_while_fresh_indices_are_merged_comes_again():
         await rebuild_search(search_parts(engines, "rebuild", quiet))
         await settle(world)
         assert await shown(world, leg("a")) == (NOW_MS, NOW_MS + 5, False, None)
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_a_process_that_knew_a_false_window_forgets_it_after_a_recount():
     async def main(world: World):
-        await open_clearing(world)
-        process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10))
         await spoil_window(world, leg("a"), PostedWindow(0, NOW_MS + 100))
-        await stand(world.table, moved(world, "2", "a", 10, NOW_MS + 1))
-        await settle(world)
+        await post(world, moved(world, "2", "a", 10, NOW_MS + 1))
         await recount(world)
         assert await window(world, leg("a")) == (NOW_MS, NOW_MS + 1)
-        await stand(world.table, moved(world, "3", "a", 10, NOW_MS + 50))
-        await settle(world)
+        await post(world, moved(world, "3", "a", 10, NOW_MS + 50))
         assert await window(world, leg("a")) == (NOW_MS, NOW_MS + 50)
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_a_process_stops_in_time_though_the_index_hangs():
@@ -564,15 +518,13 @@ def test_a_deleted_ledger_is_not_refreshed_and_keeps_no_marks():
     async def main(world: World):
         await open_clearing(world)
         process = world.start()
-        await stand(world.table, moved(world, "1", "a", 10))
-        await settle(world)
+        await post(world, moved(world, "1", "a", 10))
         await process.kill()
         deleted = replace(world.ledger, state="deleted", revision=world.ledger.revision + 1)
         await stand(world.table, deleted)
         await put_marks(world.table, [account_id(world.ledger.id, leg("a"))], "late")
         process = world.start("after")
-        await stand(world.table, moved(world, "2", "a", 5), moved(world, "3", "b", 5))
-        await settle(world)
+        await post(world, moved(world, "2", "a", 5), moved(world, "3", "b", 5))
         await world.index.refresh()
         assert await world.index.count(Kind.ACCOUNTS, world.ledger.id) == 0
         assert await world.judge() == []

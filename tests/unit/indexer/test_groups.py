@@ -1,13 +1,17 @@
 """Balances of groups: followed, recounted, verified, and what can't be counted put aside."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from indexer.quarantine import Quarantine
 from indexer.verify import verify
+from shared.ledger.entries import LedgerEntry
 from shared.ledger.identifiers import account_id, group_id
+from shared.ledger.ledgers import Ledger
 from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.table import Delete, Put, TableName, Update
@@ -18,6 +22,7 @@ from tests.unit.indexer.test_rebuilding import posting, quiet, recount, slowly
 
 BANK = "assets/bank"
 FEES = "income/fees"
+ORDER = ("order", "1")
 
 
 def joined(one, *groups, times: int = 1):
@@ -39,68 +44,78 @@ async def sums(world: World, key: str, value: str) -> dict[str, int]:
     return {str(item["p"]): int(item["o"]) for item in page.items}
 
 
+async def post(world: World, *things: Ledger | LedgerEntry) -> None:
+    """Puts them into the table and waits until they are followed."""
+    await stand(world.table, *things)
+    await world.drain()
+
+
+async def write_unreadable(world: World, one: LedgerEntry) -> None:
+    """Writes an entry in a way that is followed as unreadable, then puts it right."""
+    await spoil(world, one)
+    await world.drain()
+    await mend(world, one)
+    await world.drain()
+
+
 def bank_key(world: World, key: str, value: str):
     group = group_id(world.ledger.id, key, value)
     return keys.group_eventual(group, BANK, account_id(world.ledger.id, BANK), "USD")
 
 
-def test_entries_of_a_group_are_summed_and_one_that_joins_later_counts_from_then_on():
-    async def main(world: World):
+def followed(main: Callable[[World], Coroutine[Any, Any, None]], *, seed: int = 1) -> None:
+    """Runs `main` where a process follows; at its end nothing is found wrong."""
+
+    async def run(world: World) -> None:
         process = world.start()
-        one = fee(world.ledger, "one", 5, groups=[("order", "1")])
-        two = fee(world.ledger, "two", 7)
-        back = fee(world.ledger, "back", -5, groups=[("order", "1")])
-        await stand(world.table, one, two)
-        await world.drain()
-        assert await sums(world, "order", "1") == {BANK: 5, FEES: 5}
-        await stand(world.table, joined(two, ("order", "1"), ("batch", "9")))
-        await world.drain()
-        assert await sums(world, "order", "1") == {BANK: 12, FEES: 12}
-        assert await sums(world, "batch", "9") == {BANK: 7, FEES: 7}
-        await stand(world.table, joined(one, ("batch", "9")), back)
-        await world.drain()
-        assert await sums(world, "order", "1") == {BANK: 7, FEES: 7}
-        assert await sums(world, "batch", "9") == {BANK: 12, FEES: 12}
+        await main(world)
         assert await world.judge() == []
         await process.stop()
 
-    simulated(main)
+    simulated(run, seed=seed)
+
+
+def test_entries_of_a_group_are_summed_and_one_that_joins_later_counts_from_then_on():
+    async def main(world: World):
+        one = fee(world.ledger, "one", 5, groups=[ORDER])
+        two = fee(world.ledger, "two", 7)
+        back = fee(world.ledger, "back", -5, groups=[ORDER])
+        await post(world, one, two)
+        assert await sums(world, "order", "1") == {BANK: 5, FEES: 5}
+        await post(world, joined(two, ORDER, ("batch", "9")))
+        assert await sums(world, "order", "1") == {BANK: 12, FEES: 12}
+        assert await sums(world, "batch", "9") == {BANK: 7, FEES: 7}
+        await post(world, joined(one, ("batch", "9")), back)
+        assert await sums(world, "order", "1") == {BANK: 7, FEES: 7}
+        assert await sums(world, "batch", "9") == {BANK: 12, FEES: 12}
+
+    followed(main)
 
 
 def test_a_sum_that_comes_to_zero_stays():
     async def main(world: World):
-        process = world.start()
-        groups = [("order", "1")]
-        await stand(
-            world.table,
-            fee(world.ledger, "a", 5, groups=groups),
-            fee(world.ledger, "b", -5, groups=groups),
+        await post(
+            world,
+            fee(world.ledger, "a", 5, groups=[ORDER]),
+            fee(world.ledger, "b", -5, groups=[ORDER]),
         )
-        await world.drain()
         assert await sums(world, "order", "1") == {BANK: 0, FEES: 0}
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_the_same_group_of_two_ledgers_is_two_groups():
     async def main(world: World):
-        process = world.start()
         other = ledger("other")
-        groups = [("order", "1")]
-        await stand(
-            world.table,
+        await post(
+            world,
             other,
-            fee(world.ledger, "a", 5, groups=groups),
-            fee(other, "a", 7, groups=groups),
+            fee(world.ledger, "a", 5, groups=[ORDER]),
+            fee(other, "a", 7, groups=[ORDER]),
         )
-        await world.drain()
         assert await sums(world, "order", "1") == {BANK: 5, FEES: 5}
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 # --- Verify and recount ---------------------------------------------------------------------------
@@ -115,16 +130,13 @@ async def harm(world: World) -> None:
 
 
 async def three_orders(world: World) -> None:
-    for at in (1, 2, 3):
-        groups = [("order", str(at))]
-        await stand(world.table, fee(world.ledger, f"{at}", at, groups=groups))
-    await world.drain()
+    made = [fee(world.ledger, f"{at}", at, groups=[("order", str(at))]) for at in (1, 2, 3)]
+    await post(world, *made)
 
 
 @pytest.mark.parametrize("of_parts", [1, 3])
 def test_every_harm_is_named_by_verify_and_put_right_by_a_recount(of_parts):
     async def main(world: World):
-        process = world.start()
         await three_orders(world)
         await harm(world)
         _, findings = await verify(world.bare, tell=quiet)
@@ -147,12 +159,10 @@ def test_every_harm_is_named_by_verify_and_put_right_by_a_recount(of_parts):
         assert await world.judge() == []
         assert (await verify(world.bare, tell=quiet))[1] == []
         # Put right is followed on from.
-        await stand(world.table, fee(world.ledger, "more", 10, groups=[("order", "2")]))
-        await world.drain()
+        await post(world, fee(world.ledger, "more", 10, groups=[("order", "2")]))
         assert await sums(world, "order", "2") == {BANK: 12, FEES: 12}
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_a_recount_of_one_ledger_leaves_other_groups():
@@ -161,8 +171,7 @@ def test_a_recount_of_one_ledger_leaves_other_groups():
         await three_orders(world)
         await harm(world)
         other = ledger("other")
-        await stand(world.table, other, fee(other, "a", 7, groups=[("order", "1")]))
-        await world.drain()
+        await post(world, other, fee(other, "a", 7, groups=[ORDER]))
         done = await recount(world, ledger_id=other.id)
         assert (done.groups_count, done.repaired) == (2, [])
         assert await sums(world, "order", "1") == {BANK: 2, FEES: 1}
@@ -176,12 +185,10 @@ def test_a_recount_under_load_counts_each_join_once(seed):
     """Entries join groups before, while and after they are scanned, applied or not."""
 
     async def main(world: World):
-        process = world.start()
         old = [
             fee(world.ledger, f"old-{at}", at, groups=[("g", "1")][: at % 2]) for at in range(60)
         ]
-        await stand(world.table, *old)
-        await world.drain()
+        await post(world, *old)
         await world.table.write(Update(bank_key(world, "g", "1"), add={"o": 9, "r": 1}))
 
         async def join_some() -> None:
@@ -195,44 +202,31 @@ def test_a_recount_under_load_counts_each_join_once(seed):
         await asyncio.gather(joining, loading)
         assert len(done.repaired) >= 1
         await world.drain()
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main, seed=seed)
+    followed(main, seed=seed)
 
 
 # --- Put aside ------------------------------------------------------------------------------------
 def test_a_new_entry_that_was_unreadable_brings_its_groups_when_it_is_retried():
     async def main(world: World):
-        process = world.start()
-        one = fee(world.ledger, "one", 5, groups=[("order", "1")])
-        await spoil(world, one)
-        await world.drain()
-        await mend(world, one)
-        await world.drain()
+        one = fee(world.ledger, "one", 5, groups=[ORDER])
+        await write_unreadable(world, one)
         assert len(await kept(world, "balances")) == 1
         assert await retry_all(world, "balances") == [None]
         assert await retry_all(world, "search") == [None]
         assert await sums(world, "order", "1") == {BANK: 5, FEES: 5}
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_an_update_that_was_unreadable_waits_aside_until_a_recount():
     """Whether it joined a group can't be told from the entry as it stands later."""
 
     async def main(world: World):
-        process = world.start()
-        one = fee(world.ledger, "one", 5, groups=[("order", "1")])
-        await stand(world.table, one)
-        await world.drain()
+        one = fee(world.ledger, "one", 5, groups=[ORDER])
+        await post(world, one)
         after = joined(one, ("batch", "9"))
-        await spoil(world, after)
-        await world.drain()
-        await mend(world, after)
-        await world.drain()
+        await write_unreadable(world, after)
         asides = await kept(world, "balances")
         assert [each.body["joined"] for each in asides] == [True, True]
         why = "may have joined groups by an update: recount it with `python -m indexer.rebuild`"
@@ -244,41 +238,31 @@ def test_an_update_that_was_unreadable_waits_aside_until_a_recount():
         assert await retry_all(world, "search") == [None]
         assert await sums(world, "order", "1") == {BANK: 5, FEES: 5}
         assert await sums(world, "batch", "9") == {BANK: 5, FEES: 5}
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_an_unreadable_write_of_an_entry_that_was_never_updated_brings_no_group():
     async def main(world: World):
-        process = world.start()
-        one = fee(world.ledger, "one", 5, groups=[("order", "1")])
+        one = fee(world.ledger, "one", 5, groups=[ORDER])
         await stand(world.table, one)
-        await spoil(world, one)
-        await world.drain()
-        await mend(world, one)
-        await world.drain()
+        await write_unreadable(world, one)
         assert len(await kept(world, "balances")) == 1
         assert await retry_all(world, "balances") == [None]
         assert await kept(world, "balances") == []
         assert await retry_all(world, "search") == [None]
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_an_entry_that_was_new_and_unreadable_and_then_joined_waits_for_a_recount():
     async def main(world: World):
-        process = world.start()
-        one = fee(world.ledger, "one", 5, groups=[("order", "1")])
+        one = fee(world.ledger, "one", 5, groups=[ORDER])
         await spoil(world, one)
         await world.drain()
         await mend(world, one)
         after = joined(one, ("batch", "9"))
-        await stand(world.table, after)
-        await world.drain()
+        await post(world, after)
         assert await sums(world, "batch", "9") == {BANK: 5, FEES: 5}
         (why,) = await retry_all(world, "balances")
         assert "recount it" in str(why)
@@ -287,22 +271,16 @@ def test_an_entry_that_was_new_and_unreadable_and_then_joined_waits_for_a_recoun
         assert await retry_all(world, "search") == [None]
         assert await sums(world, "order", "1") == {BANK: 5, FEES: 5}
         assert await sums(world, "batch", "9") == {BANK: 5, FEES: 5}
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_a_recount_that_is_not_finished_leaves_nothing_to_be_added_twice():
     """What it has turned into sums is still told as unknown."""
 
     async def main(world: World):
-        process = world.start()
         one = joined(fee(world.ledger, "one", 5), ("batch", "9"))
-        await spoil(world, one)
-        await world.drain()
-        await mend(world, one)
-        await world.drain()
+        await write_unreadable(world, one)
         quarantine = Quarantine(world.table)
         for aside in await kept(world, "balances"):
             catalog = Catalog(world.table, world.clock)
@@ -313,10 +291,8 @@ def test_a_recount_that_is_not_finished_leaves_nothing_to_be_added_twice():
         assert await kept(world, "balances") == []
         assert await sums(world, "batch", "9") == {BANK: 5, FEES: 5}
         await retry_all(world, "search")
-        assert await world.judge() == []
-        await process.stop()
 
-    simulated(main)
+    followed(main)
 
 
 def test_sums_that_a_group_can_not_take_are_kept_with_their_path():
@@ -324,8 +300,7 @@ def test_sums_that_a_group_can_not_take_are_kept_with_their_path():
         key = bank_key(world, "order", "1")
         await world.table.write(Update(key, set={"o": 10**38 - 1, "r": 0, "p": BANK}))
         process = world.start()
-        await stand(world.table, fee(world.ledger, "one", 5, groups=[("order", "1")]))
-        await world.drain()
+        await post(world, fee(world.ledger, "one", 5, groups=[ORDER]))
         (aside,) = await kept(world, "balances")
         assert aside.body == {"deltas": [[key.pk, key.sk, {"r": "1", "o": "5"}, {"p": BANK}]]}
         await world.table.write(Delete(key))
@@ -339,8 +314,7 @@ def test_sums_that_a_group_can_not_take_are_kept_with_their_path():
 
 def test_many_entries_of_one_group_are_one_write_for_each_of_its_accounts():
     async def main(world: World):
-        groups = [("order", "1")]
-        made = [fee(world.ledger, f"{at}", at, groups=groups) for at in range(40)]
+        made = [fee(world.ledger, f"{at}", at, groups=[ORDER]) for at in range(40)]
         await stand(world.table, *made, *some_entries(world.ledger, 3))
         process = world.start()
         await world.drain()
