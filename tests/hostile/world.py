@@ -135,7 +135,9 @@ def _indexed(api: Api, ledger_ik: str, account_id: str) -> dict[str, Any]:
         whole = found["ledger"]["whole"]["nodes"]
         account = found["ledgerAccount"]
         is_summed = account["ownBalance"] == "5000"
-        if len(whole) == len(IKS) and is_summed and account["lines"]["pageInfo"]["endCursor"]:
+        paged = (account["lines"], found["ledger"]["all"], found["ledger"]["some"])
+        has_more = all(each["pageInfo"]["endCursor"] for each in paged)  # each searched by itself
+        if len(whole) == len(IKS) and is_summed and has_more:
             return found
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
