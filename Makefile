@@ -49,7 +49,7 @@ test-fast: $(SETUP) ## Tests that need no engine (under a minute)
 	$(BIN)/pytest -q $(wildcard $(FAST_TESTS)) -m "not engines" $(PYTEST_ARGS)
 
 test: $(SETUP) ## Every test, two side by side (JOBS=2); starts the engines that it needs by itself
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(JOBS) $(PYTEST_ARGS)
 
 sim: $(SETUP) ## Seeded simulations: make sim SEEDS=200 FIRST_SEED=1
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first-seed $(FIRST_SEED)

@@ -3,6 +3,8 @@
 import os
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.engines import (
     dynamodb_endpoint,
@@ -25,6 +27,8 @@ ENGINE_FIXTURES = frozenset(
     {"dynamodb_endpoint", "elasticsearch_url", "module_dynamodb_endpoint", "new_dynamodb"}
 )
 
+SHARED_ENGINES = ("tests/conformance/", "tests/contract/", "tests/hostile/", "tests/integration/")
+
 # A local engine takes any credentials; without these, botocore would look for real ones, on the
 # network too.
 for name, value in {
@@ -38,26 +42,32 @@ for name, value in {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark every test that reaches an engine's fixture, so that `-m "not engines"` starts none.
-
-    Where tests run side by side (`-n 2 --dist loadgroup`), those that share the session's engines
-    stay together, and those that start a Twofold of their own.
-    """
+    """Mark every test that reaches an engine's fixture, so that `-m "not engines"` starts none."""
     for item in items:
         if not ENGINE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.engines)
-        if item.get_closest_marker("chaos"):
-            item.add_marker(pytest.mark.xdist_group("chaos"))
-        elif item.get_closest_marker("engines"):
-            item.add_marker(pytest.mark.xdist_group("engines"))
+
+
+# --- Side by side: `make test` ----------------------------------------------------------------
+class Lanes(LoadScopeScheduling):
+    """Tests that share the session's engines run in one worker; of the rest, each module does."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "engines" if nodeid.startswith(SHARED_ENGINES) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    """How tests are given to the workers."""
+    return Lanes(config, log)
 
 
 class LongestFirst:
-    """Puts the groups before the rest, whatever order was drawn: what runs longest starts first."""
+    """Puts what uses engines before the rest, whatever order was drawn: it takes longest."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
-        """Keeps the drawn order within the groups and within the rest."""
+        """Keeps the drawn order otherwise."""
         items.sort(key=lambda item: item.get_closest_marker("engines") is None)
 
 

@@ -95,7 +95,6 @@ def _wanted_tx(
     known = view.known_account(account.id)
     template = account.node.linked_account
     assert template is not None
-    workspace_id = view.ledger.workspace_id
     linked = None if known is None else known.linked
     found = None if known is None else known.external_account_id
     is_told = all(name in texts for name in template.parameters)
@@ -103,7 +102,7 @@ def _wanted_tx(
         # What is linked by a template is linked for good when it is made.
         linked = linked_to(view, account, texts)
         assert linked is not None
-        planned = external_account_of(workspace_id, linked)
+        planned = external_account_of(view.ledger.workspace_id, linked)
         if known is not None and planned != found:
             raise refused("linked_account_conflict", path=account.path)
         found = planned
