@@ -167,7 +167,7 @@ def entries_now(of: Ledger, count: int, **options: int) -> list[LedgerEntry]:
 
 
 def assert_sound(setting: Setting, count: int) -> None:
-    done = setting.run("indexer.verify", "--wait", "30")
+    done = setting.run("indexer.verify", "--wait", "90")
     assert done.stdout.splitlines()[-1] == f"{count} entries verified, 0 differences", done.stdout
     assert done.returncode == 0
 

@@ -63,8 +63,10 @@ class Reconcilers:
             await asyncio.sleep(self.rng.random())
             asked = self._next()
             if self.rng.random() < 0.5:
-                rival = self._next(asked)
-                await asyncio.gather(*[self._send(each) for each in (asked, rival, asked)])
+                # Sent again it may come behind a reversal: another entry, with a fate of its own.
+                again = self._note(asked.body)
+                rivals = (asked, self._next(asked), again)
+                await asyncio.gather(*[self._send(each) for each in rivals])
             else:
                 await self._send(asked)
 
@@ -73,7 +75,10 @@ class Reconcilers:
         number = rng.randrange(NUMBERS)
         if rival_of is not None:
             number = int(rival_of.body["parameters"]["tx"][1:])
-        made = Reconciliation(reconcile_body(rng.choice(TYPES), number, rng.choice("xyz")))
+        return self._note(reconcile_body(rng.choice(TYPES), number, rng.choice("xyz")))
+
+    def _note(self, body: dict[str, Any]) -> Reconciliation:
+        made = Reconciliation(body)
         self.world.reconciliations.append(made)
         return made
 
