@@ -180,6 +180,8 @@ class Oracle:
             if isinstance(first, bool):
                 return first
             told = first
+        elif "unbalanced" in self._reasons_against(new):  # seen before any balance is asked
+            told = ("unbalanced",)
         self.chains[ik] = before
         before[position - 1].reversed_by = None
         return told
