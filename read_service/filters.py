@@ -222,8 +222,11 @@ def _text(member: _Member, text: str) -> str:
 
 
 def _bounded(member: _Member, operator: str, values: Sequence[Any], limit: int) -> Sequence[Any]:
+    """The values, if there aren't too many; `operator` is empty where the member itself is the
+    list.
+    """
     if len(values) > limit:
-        where = f"filter.{member.name}.{operator}"
+        where = ".".join(each for each in ("filter", member.name, operator) if each)
         raise RejectionError(reject("too_many_items", where=where, count=len(values), max=limit))
     return values
 
@@ -553,7 +556,7 @@ _LINE_MEMBERS: dict[str, _Reader] = {
     "created": _datetime_filter("created"),
     "currency": _currency_filter,
     "date": _date_filter,
-    "externalTxIds": lambda member: [Terms("external_tx", _texts(member, "in", member.value))],
+    "externalTxIds": lambda member: [Terms("external_tx", _texts(member, "", member.value))],
     "isReversal": _flag(REVERSAL),
     "isReversed": _flag(REVERSED),
     "key": _string_filter("key"),

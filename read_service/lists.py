@@ -350,7 +350,7 @@ def _entry_judge(clauses: tuple[Clause, ...]) -> Callable[[LedgerEntry], bool]:
 def _line_judge(clauses: tuple[Clause, ...]) -> Callable[[PlacedLine], bool]:
     if clauses == (NOT_HIDDEN,):
         return lambda line: not line.entry.hidden
-    return lambda line: matches(clauses, entry_documents(line.entry)[line.line.index + 1].source)
+    return lambda line: matches(clauses, entry_documents(line.entry)[line.line.place + 1].source)
 
 
 async def _walk_by_posted(

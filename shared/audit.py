@@ -18,6 +18,7 @@ from shared.audit_links import claims_of, due_claims, take_of_links
 from shared.ledger.accounts import LedgerAccount, ancestor_paths
 from shared.ledger.audits import (
     Chains,
+    Expected,
     Finding,
     Fingerprint,
     Tally,
@@ -112,7 +113,8 @@ class Auditor:
         self._detailed = detailed
         self._chains = Chains()
         self._of_links = LinkAudit()
-        self._accounts: set[str] = set()
+        self._accounts: dict[str, tuple[str, str | None]] = {}  # by id: type, only currency
+        self._line_types: dict[tuple[str, str], str] = {}  # by ledger and path
         self._parents: dict[str, str] = {}  # ids that accounts name, and the path of one that does
         self._created: dict[str, ConsistencyConfig] = {}  # by id, of accounts without a Schema
         self._currencies: set[str] = set()  # partition keys of the custom currencies
@@ -198,6 +200,11 @@ class Auditor:
         for line in entry.lines:
             if line.currency.startswith(CUSTOM_PREFIX):
                 self._due_currency(entry.workspace_id, line.currency, f"entry {entry.id}")
+            place = (entry.ledger_id, line.account_path)
+            known = self._line_types.setdefault(place, line.account_type)
+            if known != line.account_type:
+                detail = f"{line.account_path} is {line.account_type} here and {known} elsewhere"
+                self.findings.append(Finding("I1", f"entry {entry.id}", detail))
 
     def _take_of_links(self, item: Item) -> None:
         """Links, their accounts and Txs belong to no ledger: judged when all ledgers are."""
@@ -230,7 +237,7 @@ class Auditor:
         if account.id != account_id(account.ledger_id, account.path):
             detail = f"is not the id of {account.path}"
             self.findings.append(Finding("I2", f"account {account.id}", detail))
-        self._accounts.add(account.id)
+        self._accounts[account.id] = (account.type, account.currency)
         if account.linked is not None:
             self._of_links.add_linked(account)
         if account.parent_id is not None:
@@ -513,14 +520,29 @@ class Auditor:
             if parent not in self._accounts:
                 detail = f"{path} lies below it and it is not there"
                 self.findings.append(Finding("I3", f"account {parent}", detail))
-        for (account, _), expected in self.tally.balances.items():
+        missing: set[str] = set()
+        for (account, currency), expected in self.tally.balances.items():
             has_accounts = expected.ledger_id in self._schemas or (
                 (expected.ledger_id, ACCOUNT_IKS) in self._found
             )
-            if has_accounts and account not in self._accounts:
+            if account in self._accounts:
+                self._judge_lines(account, currency, expected)
+            elif has_accounts and account not in missing:
                 detail = f"{expected.path} has lines and is not there"
                 self.findings.append(Finding("I3", f"account {account}", detail))
-                self._accounts.add(account)
+                missing.add(account)
+
+    def _judge_lines(self, account: str, currency: str, expected: Expected) -> None:
+        """The lines on an account say of it what it is."""
+        type_, only_currency = self._accounts[account]
+        subject = f"account {account}"
+        if expected.own_lines and only_currency not in (None, currency):
+            detail = f"{expected.path} holds {only_currency} and has lines in {currency}"
+            self.findings.append(Finding("I1", subject, detail))
+        of_lines = self._line_types.get((expected.ledger_id, expected.path), type_)
+        if of_lines != type_:
+            detail = f"{expected.path} is {type_} and has lines as {of_lines}"
+            self.findings.append(Finding("I1", subject, detail))
 
     def _judge_currencies(self) -> None:
         for currency, subject in self._currencies_named.items():

@@ -1,8 +1,6 @@
 """Plans for tests of packing, settling and committing: small, with the strong balances they are
 told."""
 
-from dataclasses import replace
-
 from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import Bounds, LedgerEntry, LedgerLine
 from shared.ledger.identifiers import entry_id
@@ -51,7 +49,7 @@ def planned(
 
 def updating(entry: LedgerEntry, standing: Item, value: str) -> EntryPlan:
     """The next revision of a standing entry, with one more tag."""
-    newer = replace(entry, tags=(*entry.tags, ("k", value)), revision=entry.revision + 1)
+    newer = entry._replace(tags=(*entry.tags, ("k", value)), revision=entry.revision + 1)
     item = revised_item(newer, standing)
     return EntryPlan(newer, item, item_bytes(item), (), (), (), (), replaces=entry)
 
@@ -62,8 +60,8 @@ def reversing(
     """The reversal of a standing entry that moves the strong balances as told."""
     position = entry.position + 1
     made_id = entry_id(entry.ledger_id, entry.ik, position)
-    made = replace(entry, id=made_id, position=position, reverses=entry.id, revision=1)
-    before = replace(entry, reversed_by=made_id, reversed_at_ms=0, revision=entry.revision + 1)
+    made = entry._replace(id=made_id, position=position, reverses=entry.id, revision=1)
+    before = entry._replace(reversed_by=made_id, reversed_at_ms=0, revision=entry.revision + 1)
     item = entry_item(made, "")
     return EntryPlan(
         made,

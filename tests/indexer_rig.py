@@ -3,7 +3,6 @@ judged."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -156,5 +155,5 @@ def some_entries(
             created_ms=created_ms + at,
             groups=[("batch", str(at % 4))] if at % 3 == 0 else [],
         )
-        entries.append(replace(made, type=f"type-{at % 3}", type_version=1) if at % 2 else made)
+        entries.append(made._replace(type=f"type-{at % 3}", type_version=1) if at % 2 else made)
     return entries

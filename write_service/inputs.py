@@ -148,9 +148,9 @@ def refuse(code: str, **values: object) -> RejectionError:
 
 def check_chars(where: str, text: str | None, chars_max: int, *, empty: bool = False) -> None:
     """Refuses text that is too long, has control characters or, unless `empty`, is empty."""
-    if text is None or (empty and not text):
+    if text is None:
         return
-    rule = text_problem(text, chars_max)
+    rule = text_problem(text, chars_max, 0 if empty else 1)
     if rule is not None:
         value = repr(text) if 0 < len(text) <= _SHOWN_CHARS_MAX else f"{len(text)} characters"
         raise refuse("invalid_string", where=where, rule=rule, value=value)

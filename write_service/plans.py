@@ -1,6 +1,7 @@
 """What planning hands to committing: entries to write, and strong balances they move."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.amounts import INT96_MAX, INT96_MIN
@@ -23,8 +24,7 @@ class PlannedCondition:
     bounds: Bounds
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedDelta:
+class PlannedDelta(NamedTuple):
     """What the entry adds to one strong balance, all its lines together; minor units."""
 
     key: BalanceKey
@@ -90,8 +90,7 @@ class TxClaim:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPlan:
+class EntryPlan(NamedTuple):
     """One entry and everything that is written with it if nothing moved meanwhile.
 
     A new entry is put where none stands; with `replaces`, `entry` is the next revision of that one.
@@ -118,7 +117,8 @@ class EntryPlan:
     def custom_currencies(self) -> list[str]:
         """Keys of the custom currencies that it names: they have to exist."""
         named = [line.currency for line in self.entry.lines]
-        named += [account.currency or "" for account in self.accounts]
+        if self.accounts:
+            named += [account.currency or "" for account in self.accounts]
         return [each for each in named if each.startswith(CUSTOM_PREFIX)]
 
 

@@ -1,8 +1,9 @@
 """Posting: command -> prefetch -> plan -> commit; one atomic batch is one member."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from shared.clock import Clock
 from shared.errors import RejectionError
@@ -40,6 +41,8 @@ from write_service.plans import (
 )
 from write_service.prefetch import Prefetcher
 
+Planned = TypeVar("Planned")  # an EntryPlan, or what stands in its place
+
 
 @dataclass(frozen=True, slots=True)
 class WriteServices:
@@ -56,13 +59,14 @@ class WriteServices:
     )  # wakes this process's worker
 
 
-async def plan(
+async def planned_on_view(
     services: WriteServices,
     command: AddLedgerEntry,
-    place: ChainPlace = FIRST,
+    plan_on: Callable[[LedgerView], Awaitable[Planned | Rejection]],
     since_ms: int | None = None,
-) -> EntryPlan | Rejection:
-    """The plan of one entry, after the reads that it needs (none when warm).
+) -> Planned | Rejection:
+    """What `plan_on` makes of the command on its ledger as this process knows it, after the reads
+    that lines and conditions given at runtime need (none when warm).
 
     What is refused is planned again if the ledger has come to another Schema version since the
     request began, at `since_ms` (now when None).
@@ -72,11 +76,14 @@ async def plan(
     try:
         ledger = await prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
         view = await prefetcher.view(ledger)
-        planned = await _plan_on(services, command, view, place)
+        if command.lines or command.conditions:
+            await prefetcher.learn(command, view)
+        planned = await plan_on(view)
         if isinstance(planned, Rejection):
             newer = await prefetcher.newer_view(view, started_ms)
             if newer is not None:
-                planned = await _plan_on(services, command, newer, place)
+                await prefetcher.learn(command, newer)
+                planned = await plan_on(newer)
         if isinstance(planned, EntryPlan):
             custom = planned.custom_currencies()
             if custom:
@@ -86,11 +93,18 @@ async def plan(
         return error.rejection
 
 
-async def _plan_on(
-    services: WriteServices, command: AddLedgerEntry, view: LedgerView, place: ChainPlace
-) -> EntryPlan | Rejection:
-    await services.prefetcher.learn(command, view)
-    return plan_entry(command, view, services.clock.now_ms(), place)
+def plan(
+    services: WriteServices,
+    command: AddLedgerEntry,
+    place: ChainPlace = FIRST,
+    since_ms: int | None = None,
+) -> Awaitable[EntryPlan | Rejection]:
+    """The plan of one entry; see `planned_on_view`."""
+
+    async def plan_on(view: LedgerView) -> EntryPlan | Rejection:
+        return plan_entry(command, view, services.clock.now_ms(), place)
+
+    return planned_on_view(services, command, plan_on, since_ms)
 
 
 async def post_entry(services: WriteServices, command: AddLedgerEntry) -> Outcome:

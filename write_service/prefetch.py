@@ -140,10 +140,9 @@ class Prefetcher:
         """Reads what the lines and conditions given at runtime need of their accounts: one
         BatchGetItem, none for what is known here.
         """
-        if command.lines or command.conditions:
-            wanted = _accounts_needed(command, view)
-            if wanted:
-                await self.learn_accounts(wanted)
+        wanted = _accounts_needed(command, view)
+        if wanted:
+            await self.learn_accounts(wanted)
 
     async def learn_all(self, commands: Iterable[AddLedgerEntry]) -> None:
         """`learn` for entries that go together: one BatchGetItem for all of them."""

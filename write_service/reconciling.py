@@ -10,7 +10,7 @@ nothing. Whatever is refused or fails on what is remembered is read and planned 
 reconciled at once, anywhere, are one entry: the guards let one of them through.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -53,6 +53,7 @@ from write_service.posting import (
     WriteServices,
     commit_member,
     place_after,
+    planned_on_view,
     transaction_too_large,
 )
 
@@ -65,7 +66,8 @@ async def reconcile(services: WriteServices, command: AddLedgerEntry) -> Outcome
     """Posts the entry that the command's Txs give, once: the same again is a replay."""
     is_moved = False
     for _ in range(CHAIN_LOOKS_MAX):
-        planned = await _plan(services, command, partial(_plan_on, services, command, is_moved))
+        plan_on = partial(_plan_on, services, command, is_moved)
+        planned = await planned_on_view(services, command, plan_on)
         if isinstance(planned, Rejection):
             return Rejected(((0, planned),))
         if isinstance(planned, Committed):
@@ -82,35 +84,6 @@ async def reconcile(services: WriteServices, command: AddLedgerEntry) -> Outcome
                 return outcome
         is_moved = True
     return Conflicted()
-
-
-async def _plan(
-    services: WriteServices,
-    command: AddLedgerEntry,
-    plan_on: Callable[[LedgerView], Awaitable[Planned]],
-) -> Planned:
-    """The plan, or what stands in its place. What is refused is planned again if the ledger has
-    come to another Schema version meanwhile.
-    """
-    prefetcher = services.prefetcher
-    started_ms = services.clock.now_ms()
-    try:
-        ledger = await prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
-        view = await prefetcher.view(ledger)
-        await prefetcher.learn(command, view)
-        planned = await plan_on(view)
-        if isinstance(planned, Rejection):
-            newer = await prefetcher.newer_view(view, started_ms)
-            if newer is not None:
-                await prefetcher.learn(command, newer)
-                planned = await plan_on(newer)
-        if isinstance(planned, EntryPlan):
-            custom = planned.custom_currencies()
-            if custom:
-                await prefetcher.check_currencies(command.workspace_id, custom)
-        return planned
-    except RejectionError as error:
-        return error.rejection
 
 
 async def _plan_on(
@@ -218,11 +191,8 @@ async def plan_in_place(
         detail = "newLedgerEntry.posted can't be given where it reconciles Txs: it is theirs"
         return reject("bad_request", detail=detail)
     to = EntryPlace(replaced.ik, place)
-    planned = await _plan(
-        services, command, partial(_plan_in_place, services, command, replaced, to)
-    )
-    assert isinstance(planned, EntryPlan | Rejection)
-    return planned
+    plan_on = partial(_plan_in_place, services, command, replaced, to)
+    return await planned_on_view(services, command, plan_on)
 
 
 async def _plan_in_place(

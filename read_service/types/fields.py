@@ -8,6 +8,6 @@ wherever nothing is read, so that a page of a hundred values makes no coroutine.
 from collections.abc import Callable
 from typing import Any
 
-Info = Any  # GraphQLResolveInfo; its context is the RequestContext
+Info = Any  # shared.graphql.execution.Info; its context is the RequestContext
 Resolver = Callable[..., Any]
 Fields = dict[str, dict[str, Resolver]]

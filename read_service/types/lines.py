@@ -68,7 +68,7 @@ async def _counterpart(placed: PlacedLine, info: Info, entry_id: str | None) -> 
     entry = await context.entry(entry_id)
     assert entry is not None
     assert len(entry.lines) == len(placed.entry.lines)
-    return PlacedLine(entry, entry.lines[placed.line.index])
+    return PlacedLine(entry, entry.lines[placed.line.place])
 
 
 async def _reverses(placed: PlacedLine, info: Info) -> PlacedLine | None:

@@ -3,10 +3,10 @@
 graphql-core collects a selection, looks up each field, builds its arguments, its path and its info
 for every field of every request. Here all that depends on the document alone is planned once and
 kept with the document (`selections.py`), and a field that is only an attribute of its parent costs
-an attribute. Resolvers are called as graphql-core calls them, errors are located and nulls spread
-as it does: a test runs both.
+an attribute. Errors are located and nulls spread as graphql-core does it: a test runs both.
 
 What differs on purpose:
+- all resolvers of a request get one Info, which holds what they share;
 - a mutation's root resolver may return a Rejection or raise, and its union's error member answers;
 - a query's resolver may return a Rejection instead of raising it;
 - siblings of a field that failed are awaited, never left running;
@@ -15,11 +15,12 @@ What differs on purpose:
 
 import asyncio
 from collections.abc import Awaitable
-from types import CoroutineType
+from functools import lru_cache
+from types import CoroutineType, GeneratorType
 from typing import Any
 
-from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo, located_error
-from graphql.pyutils import Path, is_awaitable
+from graphql import GraphQLError, GraphQLObjectType, GraphQLSchema, located_error
+from graphql.pyutils import is_awaitable
 
 from shared.errors import RejectionError
 from shared.graphql.documents import Operation
@@ -39,18 +40,46 @@ from shared.ledger.rejections import Rejection
 
 # What most values are, and what can't be awaited: asking `is_awaitable` costs three times as much.
 _PLAIN = frozenset({dict, str, int, bool, list, tuple, type(None), Rejection})
+_CLASSES_CACHED_MAX = 1024
 
 Completed = Any  # JSON, or a coroutine that gives it
+Path = tuple[Any, str | int]  # the path of the parent (None at the root), and a name or a place
+
+
+def steps_of(path: Path | None) -> list[str | int]:
+    """A path from the root on, as errors tell it."""
+    steps: list[str | int] = []
+    while path is not None:
+        path, step = path
+        steps.append(step)
+    steps.reverse()
+    return steps
+
+
+@lru_cache(maxsize=_CLASSES_CACHED_MAX)
+def _is_plain(kind: type) -> bool:
+    """Whether no value of the class can be awaited."""
+    return kind in _PLAIN or not (kind is GeneratorType or hasattr(kind, "__await__"))
+
+
+class Info:
+    """What all resolvers of a request are given beside their source; `schema` is asked by those of
+    introspection.
+    """
+
+    __slots__ = ("context", "schema")
+
+    def __init__(self, context: Any, schema: GraphQLSchema) -> None:
+        self.context = context
+        self.schema = schema
 
 
 class Execution:
     """One run of one operation. `refused` names the error members that mutations answered with."""
 
     __slots__ = (
-        "_below",
-        "_info_tail",
+        "_info",
         "_refusal",
-        "context",
         "errors",
         "failures",
         "operation",
@@ -68,20 +97,11 @@ class Execution:
     ) -> None:
         self.operation = operation
         self.variables = variables
-        self.context = context
         self.failures = failures
         self.errors: list[GraphQLError] = []
         self.refused: list[str] = []
         self._refusal = refusal  # answers every root field of a mutation that may not run
-        self._info_tail = (
-            operation.schema,
-            operation.fragments,
-            None,
-            operation.node,
-            variables,
-            context,
-            is_awaitable,
-        )
+        self._info = Info(context, operation.schema)
 
     async def run(self) -> dict[str, Any] | None:
         """The answer's `data`; `errors` holds what went wrong on the way."""
@@ -109,13 +129,13 @@ class Execution:
         return results
 
     async def _mutate_field(self, field: Field) -> Completed:
-        path = Path(None, field.response_name, field.parent.name)
+        path = (None, field.response_name)
         try:
             value = self._refusal
             if value is None:
                 try:
-                    value = self._call(field, None, path)
-                    if value.__class__ not in _PLAIN and is_awaitable(value):
+                    value = self._call(field, None)
+                    if not _is_plain(value.__class__) and is_awaitable(value):
                         value = await value
                 except Exception as raw:
                     value = self._mutation_rejection(field, raw)
@@ -143,12 +163,23 @@ class Execution:
         waiting: list[str] | None = None
         is_dict = source.__class__ is dict
         for field in selection:
+            name = field.response_name
             if field.typename is not None:
-                results[field.response_name] = field.typename
+                results[name] = field.typename
                 continue
+            serialize = field.serialize
             try:
                 if field.source is None:
-                    completed = self._resolve(field, source, path)
+                    value = self._call(field, source)
+                    kind = value.__class__
+                    if kind not in _PLAIN and not _is_plain(kind) and is_awaitable(value):
+                        results[name] = self._awaited(field, (path, name), value)
+                        if waiting is None:
+                            waiting = []
+                        waiting.append(name)
+                        continue
+                    if kind is Rejection:
+                        serialize = None  # refused, not served
                 else:
                     if is_dict:
                         value = source.get(field.name, MISSING)
@@ -156,57 +187,32 @@ class Execution:
                         value = getattr(source, field.attribute, MISSING)
                     if value is MISSING:
                         value = field.source(source, None)
-                    if field.serialize is None or value is None:
-                        completed = self._attribute(field, path, value)
-                    else:
-                        results[field.response_name] = field.serialize(value)
-                        continue
+                if serialize is not None and value is not None:
+                    results[name] = serialize(value)
+                    continue
+                here = (path, name)
+                completed = self._complete(field, here, value)
+                if completed.__class__ is CoroutineType:
+                    completed = self._finished(field, here, completed)
+                    if waiting is None:
+                        waiting = []
+                    waiting.append(name)
+                results[name] = completed
             except Exception as raw:
-                here = Path(path, field.response_name, field.parent.name)
                 try:
-                    self._failed(field, here, raw)
+                    self._failed(field, (path, name), raw)
                 except GraphQLError as error:
                     if waiting is None:
                         raise
-                    return _settled([results[name] for name in waiting], error)
-                completed = None
-            results[field.response_name] = completed
-            if completed.__class__ is CoroutineType:
-                if waiting is None:
-                    waiting = []
-                waiting.append(field.response_name)
+                    return _settled([results[each] for each in waiting], error)
+                results[name] = None
         return results if waiting is None else _gathered(results, waiting)
 
-    def _attribute(self, field: Field, path: Path | None, value: Any) -> Completed:
-        here = Path(path, field.response_name, field.parent.name)
-        completed = self._complete(field, here, value)
-        if completed.__class__ is CoroutineType:
-            return self._finished(field, here, completed)
-        return completed
-
-    def _resolve(self, field: Field, source: Any, path: Path | None) -> Completed:
-        here = Path(path, field.response_name, field.parent.name)
-        value = self._call(field, source, here)
-        if value.__class__ not in _PLAIN and is_awaitable(value):
-            return self._awaited(field, here, value)
-        completed = self._complete(field, here, value)
-        if completed.__class__ is CoroutineType:
-            return self._finished(field, here, completed)
-        return completed
-
-    def _call(self, field: Field, source: Any, path: Path) -> Any:
-        info = GraphQLResolveInfo(
-            field.name,
-            field.nodes,
-            field.definition.type,
-            field.parent,
-            path,
-            *self._info_tail,
-        )
+    def _call(self, field: Field, source: Any) -> Any:
         if field.arguments is None:
-            return field.resolve(source, info)
+            return field.resolve(source, self._info)
         arguments = field.arguments.build(self.variables, field.nodes[0])
-        return field.resolve(source, info, **arguments)
+        return field.resolve(source, self._info, **arguments)
 
     async def _awaited(self, field: Field, path: Path, value: Awaitable[Any]) -> Completed:
         try:
@@ -227,7 +233,7 @@ class Execution:
 
     def _failed(self, field: Field, path: Path, raw: Exception) -> None:
         """Notes the error of a field that may be null; else raises it, so that it goes up."""
-        error = located_error(raw, field.nodes, path.as_list())
+        error = located_error(raw, field.nodes, steps_of(path))
         if field.is_required:
             raise error
         self.errors.append(error)
@@ -241,6 +247,8 @@ class Execution:
         output = field.output
         if value.__class__ is Rejection and not takes_rejection(output):
             raise RejectionError(value)
+        if output.__class__ is Object:
+            return self._object(output.type, field, path, value)
         return self._output(output, field, path, value)
 
     def _output(self, output: Output, field: Field, path: Path, value: Any) -> Completed:
@@ -272,17 +280,21 @@ class Execution:
             raise TypeError(f"{field.parent.name}.{field.name} needs a list")
         results: list[Any] = []
         waiting: list[int] | None = None
+        of_item = output.item
+        is_object = of_item.__class__ is Object
         for index, item in enumerate(value):
-            here = Path(path, index, None)
+            here = (path, index)
             try:
-                if item is not None:
-                    completed = self._output(output.item, field, here, item)
-                elif output.is_required:
-                    raise TypeError(f"{field.parent.name}.{field.name} may not hold null")
-                else:
+                if item is None:
+                    if output.is_required:
+                        raise TypeError(f"{field.parent.name}.{field.name} may not hold null")
                     completed = None
+                elif is_object:
+                    completed = self._object(of_item.type, field, here, item)  # type: ignore[union-attr,arg-type]
+                else:
+                    completed = self._output(of_item, field, here, item)
             except Exception as raw:
-                error = located_error(raw, field.nodes, here.as_list())
+                error = located_error(raw, field.nodes, steps_of(here))
                 if not output.is_required:
                     self.errors.append(error)
                     completed = None
@@ -304,7 +316,7 @@ class Execution:
         try:
             return await completed
         except Exception as raw:
-            error = located_error(raw, field.nodes, path.as_list())
+            error = located_error(raw, field.nodes, steps_of(path))
             if output.is_required:
                 raise error from raw
             self.errors.append(error)

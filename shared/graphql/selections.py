@@ -158,7 +158,8 @@ class Field:
         self.serialize = output.serialize if isinstance(output, Leaf) else None
         self.arguments: ArgumentsPlan | None = None
         if definition.args:
-            self.arguments = plan_arguments(definition, nodes[0])
+            plan = plan_arguments(definition, nodes[0])
+            self.arguments = plan if plan.fixed or plan.moving else None
         self.selections: dict[str, Selection] = {}  # by name of object type
 
 

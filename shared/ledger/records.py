@@ -92,13 +92,14 @@ def _condition(record: list[Any]) -> EntryCondition:
     return EntryCondition(path, currency, when, scope, Bounds(eq, gte, lte))
 
 
-def _pairs(pairs: list[list[str]] | None) -> tuple[tuple[str, str], ...]:
-    return tuple([(key, value) for key, value in pairs]) if pairs else ()
+def _pairs(pairs: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple([(key, value) for key, value in pairs])
 
 
 def line_from_record(record: Record, index: int) -> LedgerLine:
     """The line at place `index` of an entry."""
     get = record.get
+    tags = get("g")
     return LedgerLine(
         index,
         record["p"],
@@ -107,7 +108,7 @@ def line_from_record(record: Record, index: int) -> LedgerLine:
         record["c"],
         get("k"),
         get("d"),
-        _pairs(get("g")),
+        _pairs(tags) if tags else (),
         get("x"),
         get("y"),
     )
@@ -116,7 +117,7 @@ def line_from_record(record: Record, index: int) -> LedgerLine:
 def entry_from_record(record: Record) -> LedgerEntry:
     """The entry that `entry_record` was given."""
     get = record.get
-    conditions = get("o")
+    tags, groups, conditions = get("g"), get("u"), get("o")
     return LedgerEntry(
         id=record["i"],
         ledger_id=record["l"],
@@ -129,8 +130,8 @@ def entry_from_record(record: Record) -> LedgerEntry:
         type=get("t"),
         type_version=get("v"),
         description=get("d"),
-        tags=_pairs(get("g")),
-        groups=_pairs(get("u")),
+        tags=_pairs(tags) if tags else (),
+        groups=_pairs(groups) if groups else (),
         conditions=tuple([_condition(item) for item in conditions]) if conditions else (),
         parameters=get("x"),
         reverses=get("r"),

@@ -41,8 +41,8 @@ def alphanumeric_string_problem(text: str, chars_max: int = SAFE_STRING_CHARS_MA
     return f"a string of 1 to {chars_max} ASCII letters and digits"
 
 
-def text_problem(text: str, chars_max: int) -> str | None:
-    """Free text, like names and descriptions: 1 to `chars_max` characters; line ends are fine."""
-    if not 0 < len(text) <= chars_max:
-        return f"a string of 1 to {chars_max} characters"
+def text_problem(text: str, chars_max: int, chars_min: int = 1) -> str | None:
+    """Free text, like names and descriptions, of so many characters; line ends are fine."""
+    if not chars_min <= len(text) <= chars_max:
+        return f"a string of {chars_min} to {chars_max} characters"
     return _CONTROL_RULE if _UNPRINTABLE_IN_TEXT.search(text) else None

@@ -91,14 +91,14 @@ def entry_documents(entry: LedgerEntry) -> list[Document]:
 
 def _line_source(entry: LedgerEntry, line: LedgerLine, entry_position: str) -> dict[str, Any]:
     ledger = entry.ledger_id
-    position = f"{entry_position}-{line.index}"
+    position = f"{entry_position}-{line.place}"
     account = _account_fields(ledger, line.account_path)
     source = {
         **account,
         "ledger": ledger,
         "by_account": f"{ledger}#{account['account']}#{position}",
         "by_ledger": f"{ledger}#{position}",
-        "id": line_id(entry.id, line.index),
+        "id": line_id(entry.id, line.place),
         "entry": entry.id,
         "posted": entry.posted_ms,
         "created": entry.created_ms,
@@ -133,7 +133,7 @@ def entry_deletions(entry: LedgerEntry) -> list[Deletion]:
     ledger, version = entry.ledger_id, entry.revision + 1
     deletions = [Deletion(Kind.ENTRIES, entry.id, ledger, version)]
     for line in entry.lines:
-        deletions.append(Deletion(Kind.LINES, line_id(entry.id, line.index), ledger, version))
+        deletions.append(Deletion(Kind.LINES, line_id(entry.id, line.place), ledger, version))
     return deletions
 
 

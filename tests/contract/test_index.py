@@ -117,7 +117,7 @@ def make_entry(ledger: str, number: int, **changes: object) -> LedgerEntry:
         tags=(("user", f"u{number % 3}"), ("n", f"a*{number}?\\")),
         groups=(("order", f"o{number // 2}"),),
     )
-    return replace(entry, **changes)  # type: ignore[arg-type]
+    return entry._replace(**changes)  # type: ignore[arg-type]
 
 
 def make_account(ledger: str, path: str, number: int, **changes: object) -> LedgerAccount:
@@ -217,7 +217,7 @@ async def test_a_repeated_bulk_is_stale_and_changes_nothing(index: Index) -> Non
 async def test_the_higher_revision_stays_whatever_the_order(index: Index) -> None:
     ledger = fresh_ledger()
     first = make_entry(ledger, 1)
-    second = replace(first, revision=2, tags=(("late", "yes"),))
+    second = first._replace(revision=2, tags=(("late", "yes"),))
 
     await write(index, entry_documents(second))
     assert await write(index, entry_documents(first)) == [ItemStatus.STALE] * 3

@@ -1,7 +1,6 @@
 """The indexer against death: at every call of an engine, and by seeds, all at once."""
 
 import asyncio
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -105,7 +104,7 @@ def test_death_at_any_call_loses_nothing_and_doubles_nothing(projector):
         await stand(world.table, *first)
         died = await follow_until_death(world, projector, Life(moments), "mortal")
         await stand(world.table, *some_entries(world.ledger, 5, first=100))
-        await stand(world.table, replace(first[0], tags=(("k", "v"),), revision=2))
+        await stand(world.table, first[0]._replace(tags=(("k", "v"),), revision=2))
         heir = world.start("heir")
         await world.drain()
         assert await world.judge() == []
@@ -168,8 +167,7 @@ class Chaos:
         if self.entries:
             at = self.random.randrange(len(self.entries))
             before = self.entries[at]
-            after = replace(
-                before,
+            after = before._replace(
                 tags=((f"k{self.count}", "v"),),
                 groups=(*before.groups, (f"g{before.revision}", "v")),
                 revision=before.revision + 1,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
 
 from hypothesis import given
@@ -280,7 +279,7 @@ def test_a_pattern_lists_lines_of_instances_or_of_all_below(
 ) -> None:
     if below:
         pattern = pattern.replace("*", "1") + "/*"
-    entry = replace(make_entry(1, 0), lines=(LedgerLine(0, path, "asset", 1, "USD"),))
+    entry = make_entry(1, 0)._replace(lines=(LedgerLine(0, path, "asset", 1, "USD"),))
     source = entry_documents(entry)[1].source
     meant = parse_path_pattern(pattern, descendants_allowed=True)
     assert isinstance(meant, PathPattern)

@@ -1,7 +1,5 @@
 """What is counted before a member is queued is what its batch writes, whatever it is made of."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,20 +42,20 @@ def plans(draw: st.DrawFn, ik: str) -> EntryPlan:
     kind = draw(st.sampled_from(["post", "update", "reverse", "reverse later"]))
     if kind == "update":
         moved = tuple([PlannedDelta(key, 1, "path", None) for key in deltas])
-        return replace(updating(plan.entry, plan.item, "v"), deltas=moved)
+        return updating(plan.entry, plan.item, "v")._replace(deltas=moved)
     listed = [
         {"pk": f"L{ik}", "sk": str(each)} for each in range(draw(st.sampled_from([0, 1, 31])))
     ]
     if kind == "post":
         new = tuple([account(each) for each in sorted(draw(st.sets(NUMBERS, max_size=40)))])
         claims = tuple([TxClaim(tx, f"account{ik}", "", plan.entry.id) for tx in draw(TXS)])
-        return replace(plan, listed=tuple(listed), accounts=new, claims=claims)
+        return plan._replace(listed=tuple(listed), accounts=new, claims=claims)
     entry = plan.entry
     if kind == "reverse later":
-        entry = replace(entry, id=f"3{entry.id[1:]}", position=3)
+        entry = entry._replace(id=f"3{entry.id[1:]}", position=3)
     made = reversing(entry, entry_item(entry, ""), deltas)
     claims = tuple([TxClaim(tx, f"account{ik}", entry.id, "") for tx in draw(TXS)])
-    return replace(made, listed=tuple(listed), claims=claims)
+    return made._replace(listed=tuple(listed), claims=claims)
 
 
 @given(st.data())

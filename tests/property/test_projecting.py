@@ -3,7 +3,6 @@ balances.
 """
 
 import asyncio
-from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -106,7 +105,7 @@ def test_a_groups_balances_are_the_same_however_late_entries_join_it(asked, rand
     born: list[Counted] = []
     joins: list[Counted] = []
     for one in entries:
-        stages = [replace(one, groups=one.groups[:at]) for at in range(len(one.groups) + 1)]
+        stages = [one._replace(groups=one.groups[:at]) for at in range(len(one.groups) + 1)]
         first = random.randrange(len(stages))
         born.append(whole(stages[first]))
         for old, new in pairwise(stages[first:]):
@@ -209,7 +208,7 @@ def test_documents_do_not_depend_on_order_or_repetition(asked, data):
         changes.append(Change("entry", "1", 0, None, one, inserted=True))
         before = one
         for turn in range(data.draw(st.integers(0, 2))):
-            after = replace(before, tags=(("k", str(turn)),), revision=before.revision + 1)
+            after = before._replace(tags=(("k", str(turn)),), revision=before.revision + 1)
             changes.append(Change("entry", "1", 0, before, after, inserted=False))
             before = after
     indices = []
@@ -226,5 +225,5 @@ def test_documents_do_not_depend_on_order_or_repetition(asked, data):
 @given(ENTRIES, OFFSETS)
 def test_an_update_of_an_entry_moves_no_history(asked, offset):
     for one in entries_of(asked):
-        newer = replace(one, tags=(("k", "v"),), revision=2)
+        newer = one._replace(tags=(("k", "v"),), revision=2)
         assert counted(Change("entry", "1", 0, one, newer, inserted=False)) is None

@@ -1,6 +1,5 @@
 """What must hold after a run: the invariants, read straight from the servers."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.ledger.audits import Finding
@@ -68,7 +67,7 @@ def audit_changes(world: "World") -> list[str]:
 def _as_posted(entry: LedgerEntry, answer: LedgerEntry) -> LedgerEntry:
     """The entry without the groups that it has joined since."""
     assert entry.groups[: len(answer.groups)] == answer.groups
-    return replace(entry, groups=answer.groups, updates=answer.updates, revision=answer.revision)
+    return entry._replace(groups=answer.groups, updates=answer.updates, revision=answer.revision)
 
 
 def audit_conditions(world: "World") -> list[str]:

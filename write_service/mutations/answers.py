@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
-from graphql import GraphQLResolveInfo
 from pydantic import ValidationError
 
 from shared.errors import Overloaded, RejectionError, StoreError
+from shared.graphql.execution import Info
 from shared.graphql.results import failure
 from shared.ledger.rejections import Rejection, reject
 from shared.observe import STORE_FAILED, EventLog
@@ -24,7 +24,7 @@ def mutation(operation: str) -> Callable[[Resolver], Callable[..., Awaitable[Ans
 
     def wrap(resolver: Resolver) -> Callable[..., Awaitable[Answer]]:
         @wraps(resolver)
-        async def resolve(source: object, info: GraphQLResolveInfo, **arguments: Any) -> Answer:
+        async def resolve(source: object, info: Info, **arguments: Any) -> Answer:
             role = info.context.principal.role
             if role != "admin":
                 return failure(reject("forbidden", role=role, operation=operation))

@@ -174,7 +174,7 @@ def plan_reconciliation(
         TxClaim(tx.id, line.account.id, NO_ENTRY, plan.entry.id)
         for line, tx in zip(_linked_lines(draft), txs, strict=True)
     ]
-    return replace(plan, claims=tuple(claims))
+    return plan._replace(claims=tuple(claims))
 
 
 def _match(draft: DraftEntry, txs: Sequence[Tx]) -> None:

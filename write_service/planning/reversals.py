@@ -10,8 +10,6 @@ Conditions are about what may be posted; taking something back is not asked for 
 carry a strong balance out of Int96 is refused all the same.
 """
 
-from dataclasses import replace
-
 from shared.errors import RejectionError
 from shared.ledger import identifiers
 from shared.ledger.entries import LedgerEntry, LedgerLine
@@ -49,8 +47,8 @@ def plan_reversal(
             deltas += group_deltas(view, reversing, reversing.groups)
     except RejectionError as error:
         return error.rejection
-    reversed_ = replace(
-        entry, reversed_by=reversing.id, reversed_at_ms=now_ms, revision=entry.revision + 1
+    reversed_ = entry._replace(
+        reversed_by=reversing.id, reversed_at_ms=now_ms, revision=entry.revision + 1
     )
     replacement = Replacement(entry, reversed_, revised_item(reversed_, standing))
     item = entry_item(reversing, "")
@@ -75,8 +73,7 @@ def plan_reversal(
 def _reversing(entry: LedgerEntry, now_ms: int) -> LedgerEntry:
     position = entry.position + 1
     text = entry.description
-    return replace(
-        entry,
+    return entry._replace(
         id=identifiers.entry_id(entry.ledger_id, entry.ik, position),
         position=position,
         created_ms=now_ms,
@@ -91,7 +88,7 @@ def _reversing(entry: LedgerEntry, now_ms: int) -> LedgerEntry:
 
 def _opposite_line(line: LedgerLine) -> LedgerLine:
     """It accounts for no Tx: that of the line is free again."""
-    return replace(line, amount=-line.amount, tx_id=None, tx_external_id=None)
+    return line._replace(amount=-line.amount, tx_id=None, tx_external_id=None)
 
 
 def _releases(entry: LedgerEntry) -> tuple[TxClaim, ...]:

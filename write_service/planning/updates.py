@@ -5,8 +5,6 @@ nothing. Groups are only added. An update that changes nothing writes nothing an
 sending one again is harmless.
 """
 
-from dataclasses import replace
-
 from shared.errors import RejectionError
 from shared.ledger import identifiers
 from shared.ledger.entries import Group, LedgerEntry, LedgerLine, Tag
@@ -56,8 +54,7 @@ def _plan(
         raise refused("ledger_entry_too_many_tags", count=len(tags), max=TAGS_PER_ENTRY_MAX)
     groups = _groups(entry.groups, command.groups)
     refuse_hidden(entry, "updated")
-    updated = replace(
-        entry,
+    updated = entry._replace(
         lines=lines,
         tags=tags,
         groups=groups,
@@ -127,5 +124,5 @@ def _lines(command: UpdateLedgerEntry, entry: LedgerEntry) -> tuple[LedgerLine, 
             raise refused(
                 "too_many_items", where=f"{where}.tags", count=len(tags), max=TAGS_PER_LINE_MAX
             )
-        lines[index] = replace(line, tags=tags)
+        lines[index] = line._replace(tags=tags)
     return tuple(lines)

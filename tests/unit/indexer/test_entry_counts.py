@@ -1,7 +1,5 @@
 """How many entries of each type there are: counted once, verified, put right by a recount."""
 
-from dataclasses import replace
-
 import pytest
 
 from indexer.projections.balances import project_rollups, whole
@@ -16,8 +14,8 @@ from tests.unit.indexer.test_quarantine import kept, mend, retry_all, spoil
 from tests.unit.indexer.test_rebuilding import quiet, recount
 
 LEDGER = ledger()
-ONE = replace(entry(LEDGER, "a", ("assets/x", 5), ("income/y", 5)), type="t", type_version=2)
-BACK = replace(ONE, id=entry_id(LEDGER.id, "a", 2), position=2, reverses=ONE.id)
+ONE = entry(LEDGER, "a", ("assets/x", 5), ("income/y", 5))._replace(type="t", type_version=2)
+BACK = ONE._replace(id=entry_id(LEDGER.id, "a", 2), position=2, reverses=ONE.id)
 
 
 def counts(world: World) -> dict[tuple[str, int], EntryCount]:
@@ -29,8 +27,8 @@ def counts(world: World) -> dict[tuple[str, int], EntryCount]:
 
 
 def test_entries_and_reversing_ones_are_counted_apart_and_untyped_ones_not_at_all():
-    untyped = replace(ONE, type=None, type_version=None)
-    deltas = count_deltas([ONE, BACK, replace(ONE, type_version=3), untyped, ONE])
+    untyped = ONE._replace(type=None, type_version=None)
+    deltas = count_deltas([ONE, BACK, ONE._replace(type_version=3), untyped, ONE])
     assert deltas == {
         (LEDGER.id, "t", 2): (2, 1),
         (LEDGER.id, "t", 3): (1, 0),

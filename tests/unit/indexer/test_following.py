@@ -35,7 +35,7 @@ def test_an_update_changes_the_documents_and_no_balance():
         first = some_entries(world.ledger, 1)[0]
         await stand(world.table, first)
         await world.drain()
-        await stand(world.table, replace(first, tags=(("k", "v"),), updates=1, revision=2))
+        await stand(world.table, first._replace(tags=(("k", "v"),), updates=1, revision=2))
         await world.drain()
         assert await world.judge() == []
         await process.stop()
@@ -256,11 +256,11 @@ def test_reversals_and_hidden_entries_count_like_any_other():
     async def main(world: World):
         process = world.start()
         first = entry(world.ledger, "a", ("assets/x", 5), ("income/y", 5))
-        undo = replace(entry(world.ledger, "a", ("assets/x", -5), ("income/y", -5)), position=2)
+        undo = entry(world.ledger, "a", ("assets/x", -5), ("income/y", -5))._replace(position=2)
         from shared.ledger.identifiers import entry_id
 
-        undo = replace(undo, id=entry_id(world.ledger.id, "a", 2), reverses=first.id)
-        done = replace(first, reversed_by=undo.id, reversed_at_ms=undo.created_ms, revision=2)
+        undo = undo._replace(id=entry_id(world.ledger.id, "a", 2), reverses=first.id)
+        done = first._replace(reversed_by=undo.id, reversed_at_ms=undo.created_ms, revision=2)
         await stand(world.table, first)
         await world.drain()
         await stand(world.table, undo, done)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,8 +27,8 @@ ORDER = ("order", "1")
 def joined(one, *groups, times: int = 1):
     """The entry after an update in which it joined `groups`."""
     updates = one.updates + times
-    return replace(
-        one, groups=(*one.groups, *groups), updates=updates, revision=one.revision + times
+    return one._replace(
+        groups=(*one.groups, *groups), updates=updates, revision=one.revision + times
     )
 
 

@@ -3,7 +3,6 @@ wait.
 """
 
 import asyncio
-from dataclasses import replace
 
 from indexer import appliers
 from indexer.quarantine import Quarantine
@@ -139,7 +138,7 @@ def test_a_refused_document_is_put_aside_and_the_others_are_indexed():
         assert process.value("twofold_records_quarantined_total", "search") == 3
         await world.index.refresh()
         assert await world.index.count(Kind.LINES) == 6
-        await stand(world.table, replace(entries[0], tags=(("k", "v"),), revision=2))
+        await stand(world.table, entries[0]._replace(tags=(("k", "v"),), revision=2))
         await world.drain()
         assert await retry_all(world, "search") == [None] * 3
         assert await world.judge() == []

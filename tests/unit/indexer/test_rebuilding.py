@@ -227,7 +227,7 @@ def test_a_recount_leaves_what_the_indexer_has_yet_to_apply():
         await process.stop()
         day_ms = 86_400_000
         for one in some_entries(world.ledger, 20, first=100):
-            await stand(world.table, replace(one, created_ms=one.created_ms - day_ms))
+            await stand(world.table, one._replace(created_ms=one.created_ms - day_ms))
         assert (await recount(world)).entries_count == 20
         again = world.start()
         await world.drain()

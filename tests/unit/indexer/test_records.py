@@ -1,7 +1,5 @@
 """A stream record becomes a change, is ignored, or is put aside; it never raises."""
 
-from dataclasses import replace
-
 import pytest
 
 from indexer.records import Change, Ignored, Unreadable, change_of
@@ -26,7 +24,7 @@ def test_an_inserted_entry_is_as_old_as_its_creation():
 
 
 def test_a_modified_entry_carries_both_revisions():
-    newer = replace(ENTRY, tags=(("k", "v"),), revision=2)
+    newer = ENTRY._replace(tags=(("k", "v"),), revision=2)
     change = change_of(record(old=entry_item(ENTRY, "a"), new=entry_item(newer, "b")))
     assert change == Change("entry", "17", NOW_MS, ENTRY, newer, inserted=False)
     assert change.moved

@@ -1,7 +1,5 @@
 """The audit of reversal chains finds what no sound chain can hold."""
 
-from dataclasses import replace
-
 import pytest
 
 from shared.ledger.audits import Chains
@@ -10,16 +8,15 @@ from tests.builders import entry, ledger
 
 LEDGER = ledger()
 FIRST = entry(LEDGER, "a", ("assets/x", 5), ("income/y", 5))
-BACK = replace(
-    FIRST,
+BACK = FIRST._replace(
     id=entry_id(LEDGER.id, "a", 2),
     position=2,
-    lines=tuple([replace(line, amount=-line.amount) for line in FIRST.lines]),
+    lines=tuple([line._replace(amount=-line.amount) for line in FIRST.lines]),
     created_ms=FIRST.created_ms + 9,
     reverses=FIRST.id,
 )
-UNDONE = replace(FIRST, reversed_by=BACK.id, reversed_at_ms=BACK.created_ms, revision=2)
-AGAIN = replace(FIRST, id=entry_id(LEDGER.id, "a", 3), position=3)
+UNDONE = FIRST._replace(reversed_by=BACK.id, reversed_at_ms=BACK.created_ms, revision=2)
+AGAIN = FIRST._replace(id=entry_id(LEDGER.id, "a", 3), position=3)
 
 
 def told(*entries, head: int = 3) -> list[str]:
@@ -43,12 +40,12 @@ def test_a_sound_chain_of_any_length_is_fine():
         ((UNDONE, BACK, AGAIN), 2),  # … or behind
         ((BACK, AGAIN), 3),  # no first entry
         ((FIRST, BACK), 2),  # only one side says so
-        ((UNDONE, replace(BACK, reverses=None)), 2),
-        ((UNDONE, replace(BACK, lines=FIRST.lines)), 2),  # it undoes nothing
-        ((UNDONE, replace(BACK, posted_ms=1)), 2),
-        ((UNDONE, replace(BACK, created_ms=1)), 2),
+        ((UNDONE, BACK._replace(reverses=None)), 2),
+        ((UNDONE, BACK._replace(lines=FIRST.lines)), 2),  # it undoes nothing
+        ((UNDONE, BACK._replace(posted_ms=1)), 2),
+        ((UNDONE, BACK._replace(created_ms=1)), 2),
         ((FIRST, AGAIN), 3),  # posted again without a reversal
-        ((UNDONE, BACK, replace(AGAIN, reverses=UNDONE.id)), 3),
+        ((UNDONE, BACK, AGAIN._replace(reverses=UNDONE.id)), 3),
     ],
 )
 def test_a_broken_chain_is_told(entries, head):

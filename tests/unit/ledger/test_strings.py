@@ -73,6 +73,9 @@ def test_free_text_may_have_lines():
     assert text_problem("one\r\n\ttwo", 128) is None
     assert text_problem("one\x0btwo", 128) == CONTROL
     assert text_problem("one\ud83d", 128) == CONTROL
+    assert text_problem("", 4, 0) is None
+    assert text_problem("one two", 4, 0) == "a string of 0 to 4 characters"
+    assert text_problem("", 4) == "a string of 1 to 4 characters"
 
 
 @pytest.mark.parametrize("text", ["", "a b", "é", "a-b", "x" * 129])

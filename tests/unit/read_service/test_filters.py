@@ -52,7 +52,7 @@ def entry(ik: str, **changes: object) -> LedgerEntry:
         created_ms=0,
         lines=(LedgerLine(0, "cash", "asset", 0, "USD"),),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return made._replace(**changes)  # type: ignore[arg-type]
 
 
 def ms(text: str) -> int:
@@ -464,6 +464,12 @@ REFUSED: list[tuple[Read, Mapping[str, Any] | None, str, str]] = [
         {"ledgerEntry": {"in": [{"ik": text} for text in TOO_MANY]}},
         "too_many_items",
         "filter.ledgerEntry.in",
+    ),
+    (
+        account_lines_filter,
+        {"externalTxIds": TOO_MANY},
+        "too_many_items",
+        "filter.externalTxIds holds 101",
     ),
     (entries_filter, {"typeVersion": {"equalTo": "one"}}, "invalid_filter", "'one'"),
     (entries_filter, {"typeVersion": {"equalTo": "-1"}}, "invalid_filter", "'-1'"),

@@ -125,8 +125,8 @@ def test_a_line_is_searched_by_its_account_in_every_form() -> None:
 
 
 def test_only_entries_of_a_reversal_carry_flags() -> None:
-    reversing = replace(ENTRY, reverses="a" * 32)
-    reversed_entry = replace(ENTRY, reversed_by="b" * 32, reversed_at_ms=1)
+    reversing = ENTRY._replace(reverses="a" * 32)
+    reversed_entry = ENTRY._replace(reversed_by="b" * 32, reversed_at_ms=1)
     for document in entry_documents(ENTRY):
         assert "flags" not in document.source
     for document in entry_documents(reversing):
@@ -138,7 +138,7 @@ def test_only_entries_of_a_reversal_carry_flags() -> None:
 def test_every_field_of_a_document_is_mapped() -> None:
     linked = replace(ACCOUNT, linked=("link", "external"))
     documents = [
-        *entry_documents(replace(ENTRY, reverses="a" * 32)),
+        *entry_documents(ENTRY._replace(reverses="a" * 32)),
         *account_documents(linked),
         *group_documents(ENTRY),
     ]
@@ -163,9 +163,9 @@ def test_values_come_back_whole() -> None:
 
 @pytest.mark.parametrize(("excess", "carried"), [(0, True), (1, False)])
 def test_lines_of_a_large_entry_leave_it_to_be_loaded(excess: int, carried: bool) -> None:
-    size = len(entry_documents(replace(ENTRY, description=""))[0].record)
+    size = len(entry_documents(ENTRY._replace(description=""))[0].record)
     filler = "x" * (LINE_RECORD_BYTES_MAX - size + excess)
-    large = replace(ENTRY, description=filler)
+    large = ENTRY._replace(description=filler)
     entry, *lines = sources(entry_documents(large))
 
     assert entry_from_source(entry) == large
@@ -212,13 +212,13 @@ def test_a_link_to_what_can_t_exist_is_no_keyword() -> None:
 
 def test_the_earlier_entry_of_a_group_has_the_higher_version() -> None:
     (first,) = group_documents(ENTRY)
-    (second,) = group_documents(replace(ENTRY, created_ms=2_001))
-    (other,) = group_documents(replace(ENTRY, groups=(("order", "2"),)))
+    (second,) = group_documents(ENTRY._replace(created_ms=2_001))
+    (other,) = group_documents(ENTRY._replace(groups=(("order", "2"),)))
     assert first.id == second.id != other.id
     assert first.version == second.version + 1
     assert first.source["created"] == 2_000
-    assert group_documents(replace(ENTRY, created_ms=POSTED_MS_MAX))[0].version == 1
-    assert group_documents(replace(ENTRY, groups=())) == []
+    assert group_documents(ENTRY._replace(created_ms=POSTED_MS_MAX))[0].version == 1
+    assert group_documents(ENTRY._replace(groups=())) == []
 
 
 def test_a_deletion_is_newer_than_what_it_removes() -> None:

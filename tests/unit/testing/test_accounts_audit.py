@@ -1,5 +1,6 @@
 """The auditor names every harm to accounts without a Schema and to custom currencies."""
 
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -9,6 +10,7 @@ from shared.clock import FixedClock
 from shared.ledger.identifiers import account_id
 from shared.ledger.ledgers import Ledger
 from shared.store import keys
+from shared.store.items import account_attributes, account_from_item
 from shared.store.table import Delete, Key, Put, Table, TableName, Update
 from shared.testing.invariants import audit, collect
 from shared.testing.memory import MemoryTable
@@ -77,6 +79,23 @@ async def test_every_harm_is_named(told: str):
     await table.write(HARMS[told](ledger))
     found = await findings(table)
     assert [each for each in found if told in each]
+
+
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        ({"currency": "EUR"}, "wallets/eve holds EUR and has lines in USD"),
+        ({"type": "asset"}, "wallets/eve is asset and has lines as liability"),
+    ],
+)
+async def test_an_account_is_what_its_lines_say(change: dict[str, Any], told: str):
+    table, _, ledger = await open_world()
+    key = keys.account(of(ledger, "wallets/eve"))
+    item = await table.get(key, consistent=True)
+    assert item is not None
+    changed = replace(account_from_item(item), **change)
+    await table.write(Update(key, set=account_attributes(changed)))
+    assert any(told in each for each in await findings(table))
 
 
 class TornReads:

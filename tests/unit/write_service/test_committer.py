@@ -238,7 +238,7 @@ async def test_an_account_that_comes_to_stand_during_a_retry_is_held_against_the
             return getattr(inner, name)
 
     rig.committer._table = Contended()
-    plan = replace(planned("0", {A: 1}), accounts=(card,))
+    plan = planned("0", {A: 1})._replace(accounts=(card,))
     outcome = await rig.committer.commit(member(plan))
     assert outcome == Rejected(((0, reject("linked_account_conflict", path="assets/cards:1")),))
     assert (await rig.entries(), rig.recorder.retries) == (0, 1)

@@ -1,7 +1,6 @@
 """The Committer with changes of standing entries: guards, marks, who has to plan again."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -58,7 +57,7 @@ async def test_a_reversal_is_three_writes_and_a_balance_in_one_transaction(rig):
 
 async def test_a_reversal_further_down_the_chain_moves_the_head_on_the_first_entry(rig):
     entry, item = await post(rig)
-    later = replace(entry, position=3, id="3" * 32)
+    later = entry._replace(position=3, id="3" * 32)
     plan = reversing(later, {**item, "pk": f"E#{later.id}"})
     batch = packed(plan)
     head = batch.writes[2]
@@ -144,5 +143,5 @@ async def test_a_lost_answer_is_told_after_further_revisions(rig):
 async def test_a_change_of_an_entry_that_is_gone_moved(rig):
     entry, item = await post(rig)
     ghost = {**item, "pk": "E#" + "9" * 32}
-    gone = replace(entry, id="9" * 32)
+    gone = entry._replace(id="9" * 32)
     assert await rig.committer.commit(member(updating(gone, ghost, "v"))) == Moved()

@@ -1,7 +1,5 @@
 """pack_batch: what one TransactWriteItems carries, and how balances are guarded."""
 
-from dataclasses import replace
-
 from shared.ledger.amounts import INT96_MAX, INT96_MIN
 from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import Bounds
@@ -31,7 +29,7 @@ def test_a_total_balance_keeps_what_lies_below_the_account():
     plans = [planned(str(at), {total: huge * sign}) for at, sign in enumerate((1, -1, 1))]
     below = [7, huge, 2]
     members = [
-        member(replace(plan, deltas=(replace(plan.deltas[0], amount=1, child=child),)))
+        member(plan._replace(deltas=(plan.deltas[0]._replace(amount=1, child=child),)))
         for plan, child in zip(plans, below, strict=True)
     ]
     batch, _ = pack_batch(members, "t", is_known=nothing_known)
