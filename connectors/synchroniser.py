@@ -12,7 +12,6 @@ refuses is put aside and told; the others go on.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from typing import NamedTuple, TypeVar
@@ -48,6 +47,7 @@ from shared.limits import (
     LINKS_AT_ONCE_MAX,
     TXS_PER_SYNC_MAX,
 )
+from shared.looking import let_end, look_until_stopped
 from shared.observe import EventLog
 from write_service.commands import ExternalAccountMatch, LinkMatch, SyncedTx, SyncTxs
 from write_service.links import sync_accounts, sync_txs
@@ -81,6 +81,13 @@ class Written(NamedTuple):
     refusals: tuple[Refusal, ...]
 
 
+def _tell_failed_look(error: Exception) -> None:
+    if isinstance(error, TwofoldError):
+        LOG.warning(LOOK_FAILED, trouble=str(error))
+    else:
+        LOG.error(LOOK_FAILED, error=error)
+
+
 class Synchroniser:
     """One for each process."""
 
@@ -109,23 +116,15 @@ class Synchroniser:
     # --- Looking for work -------------------------------------------------------------------------
     async def run(self) -> None:
         """Syncs until `stop`. An engine or a system that is away only delays it."""
-        while not self._stop.is_set():
-            self._woken.clear()
-            try:
-                await self.look()
-            except TwofoldError as error:
-                LOG.warning(LOOK_FAILED, trouble=str(error))
-            except Exception as error:  # our own mistake: the process goes on looking
-                LOG.error(LOOK_FAILED, error=error)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LINK_LOOK_MS / 1000):
-                    await self._woken.wait()
-        if self._tasks:
-            tasks = list(self._tasks.values())
-            _, late = await asyncio.wait(tasks, timeout=STOP_S_MAX)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await look_until_stopped(
+            self.look,
+            stopped=self._stop,
+            woken=self._woken,
+            every_ms=LINK_LOOK_MS,
+            failures=(Exception,),  # our own mistake too: the process goes on looking
+            tell=_tell_failed_look,
+        )
+        await let_end(self._tasks.values(), STOP_S_MAX)
 
     def wake(self) -> None:
         """Looks at once: a webhook came here."""

@@ -15,10 +15,10 @@ from hashlib import blake2b
 import orjson
 
 from shared.audit_links import claims_of, due_claims, take_of_links
+from shared.ledger.account_audits import AccountAudit
 from shared.ledger.accounts import LedgerAccount, ancestor_paths
 from shared.ledger.audits import (
     Chains,
-    Expected,
     Finding,
     Fingerprint,
     Tally,
@@ -113,9 +113,7 @@ class Auditor:
         self._detailed = detailed
         self._chains = Chains()
         self._of_links = LinkAudit()
-        self._accounts: dict[str, tuple[str, str | None]] = {}  # by id: type, only currency
-        self._line_types: dict[tuple[str, str], str] = {}  # by ledger and path
-        self._parents: dict[str, str] = {}  # ids that accounts name, and the path of one that does
+        self._accounts = AccountAudit()
         self._created: dict[str, ConsistencyConfig] = {}  # by id, of accounts without a Schema
         self._currencies: set[str] = set()  # partition keys of the custom currencies
         self._currencies_named: dict[str, str] = {}  # those that must be there, and what names them
@@ -183,6 +181,7 @@ class Auditor:
             return
         self.entries_count += 1
         self.findings += audit_entry(entry)
+        self._accounts.add_entry(entry)
         self._chains.add(entry, chain_head(item) if entry.position == 1 else None)
         self.tally.add(entry, ledger.utc_offset_minutes)
         if entry.groups:
@@ -200,11 +199,6 @@ class Auditor:
         for line in entry.lines:
             if line.currency.startswith(CUSTOM_PREFIX):
                 self._due_currency(entry.workspace_id, line.currency, f"entry {entry.id}")
-            place = (entry.ledger_id, line.account_path)
-            known = self._line_types.setdefault(place, line.account_type)
-            if known != line.account_type:
-                detail = f"{line.account_path} is {line.account_type} here and {known} elsewhere"
-                self.findings.append(Finding("I1", f"entry {entry.id}", detail))
 
     def _take_of_links(self, item: Item) -> None:
         """Links, their accounts and Txs belong to no ledger: judged when all ledgers are."""
@@ -234,14 +228,9 @@ class Auditor:
         if ledger is not None and ledger.state == "deleted":
             self._gone.add(account.id)
             return
-        if account.id != account_id(account.ledger_id, account.path):
-            detail = f"is not the id of {account.path}"
-            self.findings.append(Finding("I2", f"account {account.id}", detail))
-        self._accounts[account.id] = (account.type, account.currency)
+        self._accounts.add(account)
         if account.linked is not None:
             self._of_links.add_linked(account)
-        if account.parent_id is not None:
-            self._parents[account.parent_id] = account.path
         if account.consistency is not None:
             self._created[account.id] = account.consistency
             of_ik = [account.id, account.path]
@@ -430,7 +419,7 @@ class Auditor:
         self._judge_windows()
         self._judge_strong()
         self._judge_groups()
-        self._judge_accounts()
+        self.findings += self._accounts.audit(self.tally.balances, self._has_accounts)
         self._judge_currencies()
         self._judge_versions()
         self.close_groups()
@@ -515,34 +504,9 @@ class Auditor:
                 detail = f"strong balance is {found}; no line is of the group"
                 self.findings.append(Finding("I3/I4", f"group balance {name}", detail))
 
-    def _judge_accounts(self) -> None:
-        for parent, path in self._parents.items():
-            if parent not in self._accounts:
-                detail = f"{path} lies below it and it is not there"
-                self.findings.append(Finding("I3", f"account {parent}", detail))
-        missing: set[str] = set()
-        for (account, currency), expected in self.tally.balances.items():
-            has_accounts = expected.ledger_id in self._schemas or (
-                (expected.ledger_id, ACCOUNT_IKS) in self._found
-            )
-            if account in self._accounts:
-                self._judge_lines(account, currency, expected)
-            elif has_accounts and account not in missing:
-                detail = f"{expected.path} has lines and is not there"
-                self.findings.append(Finding("I3", f"account {account}", detail))
-                missing.add(account)
-
-    def _judge_lines(self, account: str, currency: str, expected: Expected) -> None:
-        """The lines on an account say of it what it is."""
-        type_, only_currency = self._accounts[account]
-        subject = f"account {account}"
-        if expected.own_lines and only_currency not in (None, currency):
-            detail = f"{expected.path} holds {only_currency} and has lines in {currency}"
-            self.findings.append(Finding("I1", subject, detail))
-        of_lines = self._line_types.get((expected.ledger_id, expected.path), type_)
-        if of_lines != type_:
-            detail = f"{expected.path} is {type_} and has lines as {of_lines}"
-            self.findings.append(Finding("I1", subject, detail))
+    def _has_accounts(self, ledger_id: str) -> bool:
+        """Whether the ledger's accounts can be expected to be there."""
+        return ledger_id in self._schemas or (ledger_id, ACCOUNT_IKS) in self._found
 
     def _judge_currencies(self) -> None:
         for currency, subject in self._currencies_named.items():

@@ -14,7 +14,6 @@ worker that is slower than its lease harms nobody.
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shared.errors import Overloaded, StoreError
@@ -24,6 +23,7 @@ from shared.limits import (
     WORK_POLLED_MAX,
     WORKS_AT_ONCE_MAX,
 )
+from shared.looking import let_end, look_until_stopped
 from shared.observe import EventLog
 from shared.store import keys
 from shared.store.items import ledger_from_item, ledger_item
@@ -93,23 +93,15 @@ class Worker:
 
     async def run(self) -> None:
         """Works until `stop`. Engines that are away only delay it."""
-        arrived = self._services.work_arrived
-        while not self._stop.is_set():
-            arrived.clear()
-            try:
-                await self.look()
-            except (StoreError, Overloaded, *BROKEN) as error:
-                LOG.warning(WORK_FAILED, error=error)
-            # Not `wait_for`: it swallows a cancellation that comes as it ends.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(WORK_POLL_MS / 1_000):
-                    await arrived.wait()
-        if self._tasks:
-            tasks = list(self._tasks.values())
-            _, late = await asyncio.wait(tasks, timeout=STOP_S_MAX)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await look_until_stopped(
+            self.look,
+            stopped=self._stop,
+            woken=self._services.work_arrived,
+            every_ms=WORK_POLL_MS,
+            failures=(StoreError, Overloaded, *BROKEN),
+            tell=lambda error: LOG.warning(WORK_FAILED, error=error),
+        )
+        await let_end(self._tasks.values(), STOP_S_MAX)
 
     def stop(self) -> None:
         """Ends `run`: work ends after the page it is at, and is given back."""

@@ -85,7 +85,7 @@ async def test_every_harm_is_named(told: str):
     "change, told",
     [
         ({"currency": "EUR"}, "wallets/eve holds EUR and has lines in USD"),
-        ({"type": "asset"}, "wallets/eve is asset and has lines as liability"),
+        ({"type": "asset"}, "wallets/eve is asset and its lines liability"),
     ],
 )
 async def test_an_account_is_what_its_lines_say(change: dict[str, Any], told: str):
