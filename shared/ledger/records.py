@@ -96,12 +96,12 @@ def _pairs(pairs: list[list[str]]) -> tuple[tuple[str, str], ...]:
     return tuple([(key, value) for key, value in pairs])
 
 
-def line_from_record(record: Record, index: int) -> LedgerLine:
-    """The line at place `index` of an entry."""
+def line_from_record(record: Record, place: int) -> LedgerLine:
+    """The line at `place` of an entry."""
     get = record.get
     tags = get("g")
     return LedgerLine(
-        index,
+        place,
         record["p"],
         _TYPE_OF_LETTER[record["t"]],
         int(record["a"]),
@@ -126,7 +126,7 @@ def entry_from_record(record: Record) -> LedgerEntry:
         position=get("n", 1),
         posted_ms=record["p"],
         created_ms=record["c"],
-        lines=tuple([line_from_record(line, at) for at, line in enumerate(record["s"])]),
+        lines=tuple([line_from_record(line, place) for place, line in enumerate(record["s"])]),
         type=get("t"),
         type_version=get("v"),
         description=get("d"),
