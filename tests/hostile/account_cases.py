@@ -231,6 +231,8 @@ PLAIN_CASES = [
     plain_case("an unknown path", "ledger_account_not_found", runtime_line("x", "1")),
     plain_case("an account below none", "ledger_account_not_found", runtime_line("x/y/z", "1")),
     plain_case("a path of slashes", "ledger_account_not_found", runtime_line("/" * 500, "1")),
+    plain_case("a path of 100000 slashes", "ledger_account_not_found",
+               runtime_line("/" * 100_000, "1")),
     plain_case("a path of 100000 characters", "ledger_account_not_found",
                runtime_line("a" * 100_000, "1")),
     plain_case("a path with a NUL", "ledger_account_not_found", runtime_line("wallet\x00", "1")),

@@ -21,7 +21,7 @@ from shared.ledger.currencies import currency_from_key
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schemas import EntryType, Schema
 from shared.ledger.templates import Template, parse_template
-from shared.limits import CHART_DEPTH_MAX, PATHS_CACHED_MAX
+from shared.limits import ACCOUNT_PATH_CHARS_MAX, CHART_DEPTH_MAX, PATHS_CACHED_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,17 @@ class AccountsView(LedgerView):
                 return "it was not created"
             node = account_node(account, node)
             found.append(PathStep(node, at, None))
-        return tuple(found) or f"a path takes at most {CHART_DEPTH_MAX} levels"
+        rule = f"at most {CHART_DEPTH_MAX} levels and {ACCOUNT_PATH_CHARS_MAX} characters"
+        return tuple(found) or f"a path takes {rule}"
 
 
 def step_ids(ledger_id: str, path: str) -> list[tuple[str, str]]:
-    """Id and path of each account on the way to `path`, from the root; none when it is too deep."""
-    paths = [*ancestor_paths(path), path]
-    if len(paths) > CHART_DEPTH_MAX:
+    """Id and path of each account on the way to `path`, from the root; none when it is longer or
+    deeper than a path can be.
+    """
+    if len(path) > ACCOUNT_PATH_CHARS_MAX or path.count("/") >= CHART_DEPTH_MAX:
         return []
+    paths = [*ancestor_paths(path), path]
     return [(identifiers.account_id(ledger_id, each), each) for each in paths]
 
 
