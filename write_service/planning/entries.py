@@ -103,7 +103,8 @@ def draft_entry(
             detail = "no lines are defined in the Schema" if entry_type else "it has no type"
             raise refused("lines_required", where="entry", detail=detail)
         if entry_type is not None:
-            values = check_parameters(entry_type, command.parameters, ())
+            named = view.path_parameters(entry_type)
+            values = check_parameters(entry_type, command.parameters, named)
         elif command.parameters:
             name = next(iter(command.parameters))
             raise refused("unknown_parameter", name=name, type="(none)")
