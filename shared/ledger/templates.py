@@ -68,6 +68,11 @@ def _make_template(literals: list[str], placeholders: list[str]) -> Template:
     return Template(text, tuple(literals), tuple(placeholders), parameters, form, values)
 
 
+def literal_template(text: str) -> Template:
+    """The template that is `text` itself, whatever braces stand in it."""
+    return _make_template([text], [])
+
+
 def _placeholder_problem(at: int, inner: str | None) -> str:
     """What is wrong with braces that open at `at`; `inner` is what they hold, None if unclosed."""
     rule = "{{ must be followed by a parameter's name (letters, digits, _ and -) and }}"

@@ -20,7 +20,7 @@ from shared.ledger.chart import (
 from shared.ledger.currencies import currency_from_key
 from shared.ledger.ledgers import Ledger
 from shared.ledger.schemas import EntryType, Schema
-from shared.ledger.templates import Template, parse_template
+from shared.ledger.templates import literal_template
 from shared.limits import ACCOUNT_PATH_CHARS_MAX, CHART_DEPTH_MAX, PATHS_CACHED_MAX
 
 
@@ -163,11 +163,5 @@ def account_node(account: LedgerAccount, parent: AccountNode | None) -> AccountN
 
 def _currency(key: str) -> CurrencyTemplate:
     currency = currency_from_key(key)
-    custom_id = None if currency.custom_id is None else _constant(currency.custom_id)
-    return CurrencyTemplate(_constant(currency.code), custom_id, currency, ())
-
-
-def _constant(text: str) -> Template:
-    template = parse_template(text)
-    assert isinstance(template, Template), "a currency's parts are SafeStrings"
-    return template
+    custom_id = None if currency.custom_id is None else literal_template(currency.custom_id)
+    return CurrencyTemplate(literal_template(currency.code), custom_id, currency, ())

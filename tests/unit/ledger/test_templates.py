@@ -2,7 +2,13 @@
 
 import pytest
 
-from shared.ledger.templates import AmountExpression, Template, parse_amount, parse_template
+from shared.ledger.templates import (
+    AmountExpression,
+    Template,
+    literal_template,
+    parse_amount,
+    parse_template,
+)
 from shared.limits import AMOUNT_EXPRESSION_CHARS_MAX, AMOUNT_TERMS_MAX
 
 RULE = "{{ must be followed by a parameter's name (letters, digits, _ and -) and }}"
@@ -40,6 +46,13 @@ def test_templates_are_filled_in(text: str, parameters: tuple[str, ...], rendere
 
 def test_what_is_filled_in_is_not_read_as_a_template():
     assert template("{{a}} {{b}}").render({"a": "{{b}}", "b": "%s"}) == "{{b}} %s"
+
+
+@pytest.mark.parametrize("text", ["", "gems", "a{{b", "{{x}}", "5%s"])
+def test_a_literal_is_no_template_whatever_it_holds(text: str):
+    template = literal_template(text)
+    assert (template.text, template.parameters) == (text, ())
+    assert template.render({"x": "1"}) == text
 
 
 def test_spaces_within_braces_make_no_difference():

@@ -7,14 +7,20 @@ from typing import Any
 import pytest
 
 from shared.clock import FixedClock
+from shared.ledger.currencies import CustomCurrency
+from shared.ledger.rejections import Rejection
 from shared.limits import ACCOUNT_PATH_CHARS_MAX
 from shared.store.table import Item, TableName
 from shared.testing.counting import CountingMetrics
 from shared.testing.memory import MemoryTable
 from tests.write_rig import WORKSPACE, write_services
+from write_service.account_inputs import NewAccountInput, new_account
+from write_service.accounts import create_accounts
+from write_service.commands import CreateLedgerAccounts, LedgerMatch
+from write_service.currencies import create_custom_currency
 from write_service.inputs import LedgerEntryInput, add_ledger_entry
 from write_service.ledgers import CreateLedger, create_ledger
-from write_service.plans import Rejected
+from write_service.plans import Committed, Rejected
 from write_service.posting import WriteServices, post_entry
 
 PLAIN = {"ik": "plain"}
@@ -75,3 +81,27 @@ async def test_a_path_that_no_account_can_have_is_refused_before_anything_is_mad
     assert plain.metrics.calls.keys() == {"GetItem"}, "no account is looked for"
     assert peak < 1_000_000
     assert plain.stored() == before
+
+
+async def test_a_custom_currency_whose_id_opens_braces_is_posted_in(plain: Plain) -> None:
+    services = plain.services
+    gems = CustomCurrency(WORKSPACE, "a{{b", "GEM", "Gems", 0, 1)
+    assert await create_custom_currency(services, gems) == gems
+    currency = {"code": "CUSTOM", "customCurrencyId": "a{{b"}
+    accounts = [
+        {"ik": "cash", "name": "Cash", "type": "asset", "currency": currency},
+        {"ik": "owed", "name": "Owed", "type": "liability", "currency": currency},
+    ]
+    made = await create_accounts(
+        services,
+        CreateLedgerAccounts(
+            WORKSPACE,
+            LedgerMatch(ik="plain"),
+            tuple([new_account("a", NewAccountInput.model_validate(each)) for each in accounts]),
+        ),
+    )
+    assert not isinstance(made, Rejection)
+    outcome = await post_entry(services, command("one", line("cash", 5), line("owed", 5)))
+    assert isinstance(outcome, Committed)
+    entry = outcome.entries[0][0]
+    assert [each.currency for each in entry.lines] == ["CUSTOM/a{{b"] * 2
