@@ -36,7 +36,7 @@ from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.items import account_from_item
 from shared.store.table import Table
-from write_service.outcomes import account_misfit, committed, judge, places, settle
+from write_service.outcomes import committed, judge, places, settle
 from write_service.packing import CommitBatch, is_misfit, pack_batch
 from write_service.plans import (
     Committed,
@@ -46,6 +46,7 @@ from write_service.plans import (
     Outcome,
     Rejected,
     Unknown,
+    account_misfit,
 )
 
 

@@ -45,12 +45,12 @@ from shared.store.table import (
     Write,
 )
 from write_service.commands import LedgerMatch
-from write_service.outcomes import account_misfit
-from write_service.packing import account_write, is_misfit
-from write_service.planning.entries import build_account, instance_accounts
+from write_service.packing import account_write
+from write_service.planning.entries import build_account, instance_accounts, refuse_misfit
 from write_service.planning.lines import resolve_account
 from write_service.planning.parameters import shown
 from write_service.planning.view import LedgerView
+from write_service.plans import account_misfit
 from write_service.posting import WriteServices
 from write_service.prefetch import described
 
@@ -347,10 +347,9 @@ async def instantiate_account(
         needed = account.node.path_parameters
         if standing is None or needed <= parameters.keys():
             texts = _instance_parameters(needed, parameters)
-            wanted = instance_accounts(view, account, texts, services.clock.now_ms())
-            if standing is not None and is_misfit(standing, wanted[-1]):
-                return account_misfit(standing)
-            new = [each for each in wanted if services.catalog.known_account(each.id) is None]
+            for each in (*account.parameterized, path):
+                refuse_misfit(view, resolve_account(view, each), texts)
+            new = instance_accounts(view, account, texts, services.clock.now_ms())
             currencies = [each.currency for each in new]
             await services.prefetcher.check_currencies(workspace_id, currencies)
             await write_accounts(services, new, 0)

@@ -19,7 +19,6 @@ adds a balance to what is known, so the rounds end as soon as nobody else moves 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from shared.ledger.accounts import LedgerAccount
 from shared.ledger.amounts import INT96_MAX, INT96_MIN
 from shared.ledger.balances import BalanceKey
 from shared.ledger.entries import LedgerEntry
@@ -34,6 +33,7 @@ from write_service.plans import (
     Outcome,
     PlannedCondition,
     Rejected,
+    account_misfit,
 )
 
 
@@ -175,15 +175,6 @@ def _misfits(member: Member, misfits: Set[str]) -> list[tuple[int, Rejection]]:
         for account in plan.accounts
         if account.id in misfits
     ]
-
-
-def account_misfit(account: LedgerAccount) -> Rejection:
-    """The instance stands already, with another currency or link."""
-    path = account.path
-    if account.linked is not None:
-        return reject("linked_account_conflict", path=path)
-    detail = "the account stands already with another currency"
-    return reject("invalid_currency", where=path, detail=detail)
 
 
 def judge_member(

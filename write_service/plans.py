@@ -8,7 +8,7 @@ from shared.ledger.amounts import INT96_MAX, INT96_MIN
 from shared.ledger.balances import BalanceKey
 from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import Bounds, LedgerEntry
-from shared.ledger.rejections import Rejection
+from shared.ledger.rejections import Rejection, reject
 from shared.store.table import Item
 
 
@@ -158,6 +158,15 @@ class Member:
             if plan.chain is not None:
                 ids += plan.chain.entry_ids()
         return ids
+
+
+def account_misfit(account: LedgerAccount) -> Rejection:
+    """The instance stands already, with another currency or link."""
+    path = account.path
+    if account.linked is not None:
+        return reject("linked_account_conflict", path=path)
+    detail = "the account stands already with another currency"
+    return reject("invalid_currency", where=path, detail=detail)
 
 
 def condition_range(bounds: Bounds) -> tuple[int, int]:

@@ -166,9 +166,9 @@ def _accounts_needed(command: AddLedgerEntry, view: LedgerView) -> list[str]:
 
 
 def _accounts_at(paths: Iterable[str], view: LedgerView) -> list[str]:
-    """Without a Schema each account on the way of a path; with one those whose name, currency or
-    link it leaves open, because what is given at runtime brings no parameters along that would tell
-    it.
+    """Without a Schema each account on the way of a path; with one the instances on the way if it
+    leaves a name, currency or link of theirs open, because what is given at runtime brings no
+    parameters along that would tell it.
     """
     wanted: list[str] = []
     is_schemaless = view.ledger.schema_key is None
@@ -177,7 +177,6 @@ def _accounts_at(paths: Iterable[str], view: LedgerView) -> list[str]:
         if isinstance(account, str):
             if is_schemaless and text_problem(path, ACCOUNT_PATH_CHARS_MAX) is None:
                 wanted += [each for each, _ in step_ids(view.ledger.id, path)]
-        else:
-            if account.node.path_parameters:
-                wanted.append(account.id)
+        elif account.node.path_parameters:
+            wanted += [each for each, _ in account.instances]
     return wanted

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from shared.errors import RejectionError
 from shared.ledger import identifiers
-from shared.ledger.accounts import LedgerAccount
+from shared.ledger.accounts import LedgerAccount, external_account_of
 from shared.ledger.amounts import in_int96
 from shared.ledger.balances import BalanceKey, GroupPlace
 from shared.ledger.entries import Bounds, EntryCondition, Group, LedgerEntry, LedgerLine, Tag
@@ -55,6 +55,7 @@ from write_service.plans import (
     EntryPlan,
     PlannedCondition,
     PlannedDelta,
+    account_misfit,
     condition_range,
 )
 
@@ -422,24 +423,47 @@ def _with_unposted(
 def _new_accounts(
     view: LedgerView, drafts: list[DraftLine], values: ParameterValues, now_ms: int
 ) -> tuple[LedgerAccount, ...]:
-    """Template instances on the way to the lines' accounts that aren't known to stand."""
+    """Template instances on the way to the lines' accounts that aren't known to stand. Those that
+    are known aren't written, so no guard would tell what contradicts them: it is refused here.
+    """
     found: dict[str, LedgerAccount] = {}
     for draft in drafts:
+        for path in draft.account.parameterized:
+            refuse_misfit(view, resolve_account(view, path), values.texts)
         instances = draft.account.instances
         if instances and view.known_account(instances[-1][0]) is None:
             for account in instance_accounts(view, draft.account, values.texts, now_ms):
-                if view.known_account(account.id) is None:
-                    found[account.id] = account
+                found[account.id] = account
     return tuple(found.values())
+
+
+def refuse_misfit(view: LedgerView, account: ResolvedAccount, texts: dict[str, str]) -> None:
+    """Refuses `texts` that say another currency, or another link, than an instance that stands
+    has. Those that leave it open say nothing. Raises RejectionError.
+    """
+    known = view.known_account(account.id)
+    template = account.node.linked_account
+    if known is None or view.ledger.schema_key is None:
+        return
+    account_currency(view, account, texts)
+    if template is None or not all(name in texts for name in template.parameters):
+        return
+    linked = linked_to(view, account, texts)  # for good, when the instance is made
+    assert linked is not None
+    if external_account_of(known.workspace_id, linked) != known.external_account_id:
+        raise RejectionError(account_misfit(known))
 
 
 def instance_accounts(
     view: LedgerView, account: ResolvedAccount, texts: dict[str, str], now_ms: int
 ) -> list[LedgerAccount]:
-    """All template instances on the way to `account` and itself, as they would be created now."""
+    """The template instances on the way to `account`, and itself, that aren't known to stand: as
+    they would be created now.
+    """
     return [
         build_account(view, resolve_account(view, step.path), texts, now_ms)
-        for _, step in account.instances
+        for account_id, step in account.instances
+        if view.known_account(account_id) is None
     ]
 
 

@@ -16,6 +16,7 @@ from shared.limits import TAG_VALUE_CHARS_MAX
 from write_service.commands import AddLedgerEntry, TxMatch
 from write_service.planning.parameters import ParameterValues, shown
 from write_service.planning.view import LedgerView, ResolvedAccount
+from write_service.plans import account_misfit
 
 
 @dataclass(slots=True)
@@ -78,8 +79,8 @@ def account_currency(
 ) -> str | None:
     """Key of the account's only currency, or None when it is multi-currency.
 
-    An account that stands keeps its currency; a template's new instance gets it from the
-    parameters.
+    A template's new instance gets it from the parameters. One that stands keeps its own: they may
+    be left out then, and say nothing else if they are given.
     """
     template = account.node.currency
     if account.node.currency_mode == "multi" or template is None:
@@ -87,7 +88,7 @@ def account_currency(
     if template.constant is not None:
         return template.constant.key
     known = view.known_account(account.id)
-    if known is not None:
+    if known is not None and not all(name in texts for name in template.parameters):
         return known.currency
     for name in template.parameters:
         if name not in texts:
@@ -95,6 +96,8 @@ def account_currency(
     currency = template.render(texts)
     if isinstance(currency, str):
         raise refused("invalid_currency", where=account.path, detail=currency)
+    if known is not None and known.currency != currency.key:
+        raise RejectionError(account_misfit(known))
     return currency.key
 
 

@@ -24,6 +24,7 @@ from write_service.planning.entries import (
     draft_entry,
     linked_to,
     plan_draft,
+    refuse_misfit,
 )
 from write_service.planning.lines import DraftLine, reconcilable, refused, resolve_account
 from write_service.planning.parameters import shown
@@ -93,19 +94,13 @@ def _wanted_tx(
 ) -> WantedTx:
     """Of the External Account that the account is linked to: it stands so, or will be made so."""
     known = view.known_account(account.id)
-    template = account.node.linked_account
-    assert template is not None
-    linked = None if known is None else known.linked
-    found = None if known is None else known.external_account_id
-    is_told = all(name in texts for name in template.parameters)
-    if known is None or (is_told and view.ledger.schema_key is not None):
-        # What is linked by a template is linked for good when it is made.
+    if known is None:
         linked = linked_to(view, account, texts)
         assert linked is not None
-        planned = external_account_of(view.ledger.workspace_id, linked)
-        if known is not None and planned != found:
-            raise refused("linked_account_conflict", path=account.path)
-        found = planned
+        found = external_account_of(view.ledger.workspace_id, linked)
+    else:
+        refuse_misfit(view, account, texts)
+        linked, found = known.linked, known.external_account_id
     if found is None or parse_external_account_id(found) is None:
         what = f"what {account.path} is linked to"
         raise refused("external_account_not_found", what=what)

@@ -34,6 +34,7 @@ class ResolvedAccount:
     steps: tuple[PathStep, ...]  # from the root to the account
     instances: tuple[tuple[str, PathStep], ...]  # id and step of each template instance on the way
     totals: tuple[tuple[str, str], ...]  # id and path of each step whose total balance is strong
+    parameterized: tuple[str, ...]  # paths of instances above, of currency or link by parameters
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class LedgerView:
             totals=tuple(
                 [(at, step.path) for at, step in steps if step.node.consistency.total_balance]
             ),
+            parameterized=tuple([step.path for step in found[:-1] if _is_parameterized(step.node)]),
         )
         if len(self._paths) >= PATHS_CACHED_MAX:
             self._paths.pop(next(iter(self._paths)))
@@ -89,6 +91,12 @@ class LedgerView:
             names |= {name for each in entry_type.conditions for name in each.path.parameters}
             held = self._path_parameters[key] = tuple(sorted(names))
         return held
+
+
+def _is_parameterized(node: AccountNode) -> bool:
+    """Whether parameters say an instance's currency or what it is linked to."""
+    currency, linked = node.currency, node.linked_account
+    return bool((currency and currency.parameters) or (linked and linked.parameters))
 
 
 # --- Ledgers without a Schema ---------------------------------------------------------------------
