@@ -7,9 +7,15 @@ from typing import TypeVar
 
 from shared.clock import Clock
 from shared.errors import RejectionError
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.entries import LedgerEntry
 from shared.ledger.rejections import Rejection, reject
-from shared.limits import CHAIN_LOOKS_MAX, COMMIT_BATCH_BYTES_MAX, TRANSACT_ITEMS_MAX
+from shared.limits import (
+    BATCH_GET_KEYS_MAX,
+    CHAIN_LOOKS_MAX,
+    COMMIT_BATCH_BYTES_MAX,
+    TRANSACT_ITEMS_MAX,
+)
 from shared.store import keys
 from shared.store.catalog import Catalog
 from shared.store.items import entry_from_item, strong_balance
@@ -23,6 +29,7 @@ from write_service.packing import (
     UPDATE_BYTES,
     balance_item_key,
     is_contradictory,
+    is_misfit,
     items_needed,
     items_to_reverse,
 )
@@ -118,10 +125,10 @@ async def post_entry(services: WriteServices, command: AddLedgerEntry) -> Outcom
         planned = await plan(services, command, place)
         refused: Rejection | None
         if isinstance(planned, EntryPlan):
-            member = Member((planned,))
-            refused = transaction_too_large(member.plans)
-            if refused is None:
-                outcome = await commit_member(services, member)
+            plans = await fitted(services, (planned,))
+            refused = plans if isinstance(plans, Rejection) else None
+            if not isinstance(plans, Rejection):
+                outcome = await commit_member(services, Member(plans))
                 if not isinstance(outcome, Moved):
                     return outcome
         else:
@@ -201,10 +208,10 @@ async def _post_batch(
         return Rejected(tuple(rejections))
     if not plans:
         return Committed(tuple([(entry, True) for _, entry in replays]))
-    too_large = transaction_too_large(plans)
-    if too_large is not None:
-        return too_large
-    return await commit_member(services, Member(tuple(plans), tuple(replays)))
+    fitting = await fitted(services, tuple(plans))
+    if isinstance(fitting, Rejection):
+        return fitting
+    return await commit_member(services, Member(fitting, tuple(replays)))
 
 
 async def commit_member(services: WriteServices, member: Member) -> Outcome:
@@ -255,6 +262,44 @@ def transaction_too_large(plans: Sequence[EntryPlan]) -> Rejection | None:
     if size + count * UPDATE_BYTES * 2 > COMMIT_BATCH_BYTES_MAX:
         return reject("entry_too_large", bytes=size, max=COMMIT_BATCH_BYTES_MAX)
     return None
+
+
+async def fitted(
+    services: WriteServices, plans: tuple[EntryPlan, ...]
+) -> tuple[EntryPlan, ...] | Rejection:
+    """The plans as they can be one transaction, or why they can't.
+
+    Accounts that are new to this process may stand all the same. So before plans are refused for
+    the accounts that they would make these are looked for, until more are missing than fit; those
+    that stand as planned are left out. One that stands otherwise stays, for the committer to tell.
+    """
+    refused = transaction_too_large(plans)
+    if refused is None:
+        return plans
+    known = services.catalog.known_account
+    wanted = list({account.id: None for plan in plans for account in plan.accounts})
+    count = items_needed([plan._replace(accounts=()) for plan in plans])
+    for start in range(0, len(wanted), BATCH_GET_KEYS_MAX):
+        if count > TRANSACT_ITEMS_MAX:
+            return refused
+        asked = wanted[start : start + BATCH_GET_KEYS_MAX]
+        await services.prefetcher.learn_accounts(asked)
+        count += sum(1 for each in asked if known(each) is None)
+    new = [[each for each in plan.accounts if known(each.id) is None] for plan in plans]
+    refused = transaction_too_large(
+        [plan._replace(accounts=tuple(left)) for plan, left in zip(plans, new, strict=True)]
+    )
+    return tuple([_without_standing(plan, known) for plan in plans]) if refused is None else refused
+
+
+def _without_standing(plan: EntryPlan, known: Callable[[str], LedgerAccount | None]) -> EntryPlan:
+    """The plan without the accounts that stand as it would make them."""
+    left = [
+        account
+        for account in plan.accounts
+        if (standing := known(account.id)) is None or is_misfit(standing, account)
+    ]
+    return plan._replace(accounts=tuple(left))
 
 
 async def _end_of(services: WriteServices, command: AddLedgerEntry) -> LedgerEntry | None:

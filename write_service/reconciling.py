@@ -52,9 +52,9 @@ from write_service.plans import (
 from write_service.posting import (
     WriteServices,
     commit_member,
+    fitted,
     place_after,
     planned_on_view,
-    transaction_too_large,
 )
 
 _MAY_BE_REPLAYED = frozenset({"entry_type_disabled", "ledger_account_disabled"})
@@ -73,10 +73,10 @@ async def reconcile(services: WriteServices, command: AddLedgerEntry) -> Outcome
         if isinstance(planned, Committed):
             return planned
         if isinstance(planned, EntryPlan):
-            member = Member((planned,))
-            too_large = transaction_too_large(member.plans)
-            if too_large is not None:
-                return Rejected(((0, too_large),))
+            plans = await fitted(services, (planned,))
+            if isinstance(plans, Rejection):
+                return Rejected(((0, plans),))
+            member = Member(plans)
             outcome = await commit_member(services, member)
             for claimed in member.tx_ids():
                 services.catalog.forget_tx(claimed)

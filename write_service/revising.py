@@ -31,7 +31,7 @@ from write_service.plans import (
     Rejected,
     Unknown,
 )
-from write_service.posting import WriteServices, commit_member, plan, transaction_too_large
+from write_service.posting import WriteServices, commit_member, fitted, plan, transaction_too_large
 from write_service.reconciling import plan_in_place
 
 Refused = Rejected | Conflicted | Unknown
@@ -191,11 +191,10 @@ async def _migrate(
     reversing = plan_reversal(entry, standing.item, view, now_ms, head=place.position)
     if isinstance(reversing, Rejection):
         return _refused(reversing)
-    member = Member((reversing, new))
-    too_large = transaction_too_large(member.plans)
-    if too_large is not None:
-        return _refused(too_large)
-    outcome = await commit_member(services, member)
+    plans = await fitted(services, (reversing, new))
+    if isinstance(plans, Rejection):
+        return _refused(plans)
+    outcome = await commit_member(services, Member(plans))
     if isinstance(outcome, Committed):
         return Migrated(_done(reversing), new.entry)
     return outcome
