@@ -48,7 +48,7 @@ from write_service.commands import LedgerMatch
 from write_service.packing import account_write
 from write_service.planning.entries import build_account, instance_accounts, refuse_misfit
 from write_service.planning.lines import resolve_account
-from write_service.planning.parameters import shown
+from write_service.planning.parameters import parameter_text, shown
 from write_service.planning.view import LedgerView
 from write_service.plans import account_misfit
 from write_service.posting import WriteServices
@@ -379,4 +379,4 @@ def _instance_parameters(needed: frozenset[str], given: dict[str, Any]) -> dict[
                     "invalid_parameter", name=name, rule="a non-empty string", value=shown(value)
                 )
             )
-    return given
+    return {name: parameter_text(name, value) for name, value in given.items()}

@@ -49,6 +49,7 @@ from write_service.plans import ChainStep, EntryPlan, Member
 _ABSENT = (Absent(),)
 REVERSING_ITEMS_MAX = 2  # beside what the entry itself wrote: its next revision, its chain's head
 CLAIM_BYTES = 150  # what a claim on a Tx counts for: it is named twice, with an entry each time
+CHAR_BYTES_MAX = 4  # of a character in an item: in UTF-8, or escaped
 UPDATE_BYTES = 300  # what an update or a check counts for: key, numbers and expressions
 
 
@@ -108,6 +109,8 @@ class Packing:
                     continue
                 other = self.accounts.get(account.id)
                 if other is None:
+                    if account.id not in new_accounts:
+                        size += account_bytes(account)
                     new_accounts[account.id] = account
                 elif is_misfit(other, account):
                     return False
@@ -331,6 +334,14 @@ def account_write(account: LedgerAccount) -> Update:
     attributes: Item = account_attributes(account)
     guards = tuple([IsOrAbsent(name, attributes[name]) for name in "cx" if name in attributes])
     return Update(keys.account(account.id), set_if_absent=attributes, guards=guards)
+
+
+def account_bytes(account: LedgerAccount) -> int:
+    """The most bytes that the texts of a new account take; the rest of it counts as two updates."""
+    chars = 3 * len(account.path)  # its path, its ik, its parent's path
+    for part in (account.name, account.currency, account.currency, *(account.linked or ())):
+        chars += len(part or "")
+    return chars * CHAR_BYTES_MAX
 
 
 def items_needed(plans: Sequence[EntryPlan]) -> int:

@@ -27,6 +27,7 @@ from write_service.outcomes import committed, is_replay, judge, with_replays
 from write_service.packing import (
     REVERSING_ITEMS_MAX,
     UPDATE_BYTES,
+    account_bytes,
     balance_item_key,
     is_contradictory,
     is_misfit,
@@ -257,6 +258,9 @@ def transaction_too_large(plans: Sequence[EntryPlan]) -> Rejection | None:
     if count > TRANSACT_ITEMS_MAX - REVERSING_ITEMS_MAX:
         count = max([count, *map(items_to_reverse, plans)])
     size = sum(plan.item_bytes for plan in plans)
+    new = {account.id: account for plan in plans for account in plan.accounts}
+    if new:
+        size += sum(map(account_bytes, new.values()))
     if count > TRANSACT_ITEMS_MAX:
         return reject("ledger_entry_batch_too_large", count=count, max=TRANSACT_ITEMS_MAX)
     if size + count * UPDATE_BYTES * 2 > COMMIT_BATCH_BYTES_MAX:

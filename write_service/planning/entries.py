@@ -20,12 +20,15 @@ from shared.ledger.entries import Bounds, EntryCondition, Group, LedgerEntry, Le
 from shared.ledger.rejections import Rejection
 from shared.ledger.schemas import ConditionTemplate, EntryType
 from shared.ledger.strings import safe_string_problem
+from shared.ledger.templates import Template
 from shared.limits import (
     CONDITIONS_PER_ENTRY_MAX,
+    DESCRIPTION_CHARS_MAX,
     ENTRY_BYTES_MAX,
     GROUP_VALUE_CHARS_MAX,
     GROUPS_PER_ENTRY_MAX,
     LINES_PER_ENTRY_MAX,
+    NAME_CHARS_MAX,
     TAG_VALUE_CHARS_MAX,
     TAGS_PER_ENTRY_MAX,
 )
@@ -43,6 +46,7 @@ from write_service.planning.lines import (
     posted_lines,
     refused,
     render_pairs,
+    render_text,
     resolve_account,
     runtime_lines,
     typed_lines,
@@ -184,7 +188,13 @@ def _entry(
 ) -> LedgerEntry:
     description = command.description
     if description is None and entry_type is not None and entry_type.description is not None:
-        description = entry_type.description.render(values.texts)
+        description = render_text(
+            entry_type.description,
+            values.texts,
+            DESCRIPTION_CHARS_MAX,
+            "description of",
+            "the entry",
+        )
     ledger = view.ledger
     return LedgerEntry(
         id=identifiers.entry_id(ledger.id, command.ik, position),
@@ -483,7 +493,9 @@ def build_account(
         workspace_id=view.ledger.workspace_id,
         path=account.path,
         ik=account.path,
-        name=node.key if node.name is None else node.name.render(texts),
+        name=node.key
+        if node.name is None
+        else render_text(node.name, texts, NAME_CHARS_MAX, "name of", account.path),
         type=node.type,
         currency_mode=node.currency_mode,
         currency=account_currency(view, account, texts),
@@ -508,15 +520,19 @@ def linked_to(
         if problem is not None:
             rule = f"{problem}, because it stands in the link of {account.path}"
             raise refused("invalid_parameter", name=name, rule=rule, value=shown(texts[name]))
+
+    def rendered(part: Template) -> str:
+        return render_text(part, texts, NAME_CHARS_MAX, "link of", account.path)
+
     if template.id is not None:
-        return (None, template.id.render(texts))
+        return (None, rendered(template.id))
     assert template.external_id is not None
-    external_id = template.external_id.render(texts)
+    external_id = rendered(template.external_id)
     if template.link_ik is not None and template.link_id is None:
-        ik = template.link_ik.render(texts)
+        ik = rendered(template.link_ik)
         return (identifiers.link_id(view.ledger.workspace_id, ik), external_id)
     assert template.link_id is not None
-    return (template.link_id.render(texts), external_id)
+    return (rendered(template.link_id), external_id)
 
 
 def strong_list_items(

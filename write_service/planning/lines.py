@@ -12,7 +12,8 @@ from shared.ledger.links import Tx
 from shared.ledger.rejections import reject
 from shared.ledger.schemas import EntryType, LineTemplate, PairTemplate, TxTemplate
 from shared.ledger.strings import safe_string_problem
-from shared.limits import TAG_VALUE_CHARS_MAX
+from shared.ledger.templates import Template
+from shared.limits import DESCRIPTION_CHARS_MAX, TAG_VALUE_CHARS_MAX
 from write_service.commands import AddLedgerEntry, TxMatch
 from write_service.planning.parameters import ParameterValues, shown
 from write_service.planning.view import LedgerView, ResolvedAccount
@@ -135,6 +136,19 @@ def render_pairs(
     return tuple(rendered)
 
 
+def render_text(
+    template: Template, texts: Mapping[str, str], chars_max: int, what: str, of: str
+) -> str:
+    """A name or a description with its parameters filled in. They and the template are free of
+    control characters; how long it becomes shows only now.
+    """
+    text = template.render(texts)
+    if len(text) > chars_max:
+        rule, value = f"at most {chars_max} characters", f"{len(text)} characters"
+        raise refused("invalid_string", where=f"the {what} {of}", rule=rule, value=value)
+    return text
+
+
 def typed_lines(
     view: LedgerView, entry_type: EntryType, values: ParameterValues, account_at: AccountAt
 ) -> list[DraftLine]:
@@ -169,7 +183,15 @@ def _typed_line(
         amount=amount,
         currency=line_currency(view, account, asked, values.texts),
         key=template.key,
-        description=None if description is None else description.render(values.texts),
+        description=None
+        if description is None
+        else render_text(
+            description,
+            values.texts,
+            DESCRIPTION_CHARS_MAX,
+            "description of the line",
+            template.key,
+        ),
         tags=render_pairs("tag", template.tags, values.texts, TAG_VALUE_CHARS_MAX)
         if template.tags
         else (),

@@ -28,7 +28,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _text(name: str, value: object) -> str:
+def parameter_text(name: str, value: object) -> str:
     """The text of a parameter; whole numbers are taken as their digits."""
     if isinstance(value, str):
         if len(value) > PARAMETER_CHARS_MAX:
@@ -84,7 +84,7 @@ def check_parameters(
         if name not in given:
             where = f"the entry type {entry_type.type}"
             raise RejectionError(reject("missing_parameter", name=name, where=where))
-        texts[name] = _text(name, given[name])
+        texts[name] = parameter_text(name, given[name])
     elements = {name: _elements(entry_type, name, given) for name in entry_type.repeated}
     amounts = {
         name: _amount(name, texts[name]) for name in entry_type.amount_parameters if name in texts
@@ -113,7 +113,8 @@ def _elements(entry_type: EntryType, name: str, given: dict[str, Any]) -> list[P
                 reject("invalid_parameter", name=at, rule=rule, value=shown(element))
             )
         plain = {
-            field: _text(f"{name}[{place}].{field}", value) for field, value in element.items()
+            field: parameter_text(f"{name}[{place}].{field}", value)
+            for field, value in element.items()
         }
         texts = element_parameters(name, plain)
         amounts = {

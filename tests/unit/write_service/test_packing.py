@@ -1,12 +1,25 @@
 """pack_batch: what one TransactWriteItems carries, and how balances are guarded."""
 
+from shared.ledger.accounts import LedgerAccount
 from shared.ledger.amounts import INT96_MAX, INT96_MIN
 from shared.ledger.balances import BalanceKey
+from shared.ledger.currencies import CUSTOM_PREFIX
 from shared.ledger.entries import Bounds
-from shared.store.items import strong_balance, strong_child
+from shared.ledger.identifiers import account_id
+from shared.ledger.rejections import Rejection
+from shared.limits import (
+    ACCOUNT_PATH_CHARS_MAX,
+    COMMIT_BATCH_BYTES_MAX,
+    CUSTOM_CURRENCY_CHARS_MAX,
+    ITEM_BYTES_MAX,
+    NAME_CHARS_MAX,
+    TRANSACT_BYTES_MAX,
+)
+from shared.store.items import account_item, item_bytes, strong_balance, strong_child
 from shared.store.table import Absent, Put, Update, Within
 from tests.builders_write import A, B, member, nothing_known, planned
-from write_service.packing import pack_batch
+from write_service.packing import UPDATE_BYTES, account_bytes, pack_batch
+from write_service.posting import transaction_too_large
 
 
 def balance_updates(writes):
@@ -37,6 +50,58 @@ def test_a_total_balance_keeps_what_lies_below_the_account():
     assert update.add == {"v": 3, "c": 9, "C": 3_000_000}
     item = {"pk": update.key.pk, "sk": update.key.sk, **update.add}
     assert (strong_balance(item), strong_child(item)) == (3, huge + 9)
+
+
+def largest_account(number: int) -> LedgerAccount:
+    """An instance whose every text is as long as it can be."""
+    path = f"{number:03}" + "😀" * (ACCOUNT_PATH_CHARS_MAX - 3)
+    return LedgerAccount(
+        id=account_id("l", path),
+        ledger_id="l" * 32,
+        workspace_id="w" * 32,
+        path=path,
+        ik=path,
+        name="\n" * NAME_CHARS_MAX,
+        type="liability",
+        currency_mode="single",
+        currency=CUSTOM_PREFIX + "😀" * CUSTOM_CURRENCY_CHARS_MAX,
+        parent_id="p" * 32,
+        parent_path="😀" * ACCOUNT_PATH_CHARS_MAX,
+        created_ms=10**14,
+        linked=("😀" * NAME_CHARS_MAX, "😀" * NAME_CHARS_MAX),
+    )
+
+
+def test_a_new_account_counts_for_what_it_takes():
+    account = largest_account(1)
+    counted = account_bytes(account) + 2 * UPDATE_BYTES
+    assert counted * 0.9 < item_bytes(account_item(account)) <= counted
+
+
+def test_new_accounts_and_large_entries_fit_into_one_transaction():
+    plans = []
+    for at in range(9):
+        accounts = tuple([largest_account(10 * at + each) for each in range(10)])
+        plans.append(planned(str(at), {})._replace(item_bytes=ITEM_BYTES_MAX, accounts=accounts))
+    batch, left = pack_batch(
+        [member(plan) for plan in [*plans[1:], plans[0]]], "t", is_known=nothing_known
+    )
+    assert left
+    new = [plan for each in batch.members for plan in each.plans]
+    size = sum(plan.item_bytes for plan in new)
+    size += sum(item_bytes(account_item(account)) for plan in new for account in plan.accounts)
+    assert COMMIT_BATCH_BYTES_MAX * 0.8 < size < TRANSACT_BYTES_MAX
+    assert transaction_too_large(plans) == Rejection(
+        "entry_too_large",
+        f"The entry takes {9 * (ITEM_BYTES_MAX + 10 * account_bytes(largest_account(0)))} bytes; "
+        f"at most {COMMIT_BATCH_BYTES_MAX} are allowed.",
+        False,
+    )
+    assert transaction_too_large(plans[:1]) is None
+    assert (
+        transaction_too_large([each._replace(accounts=plans[0].accounts) for each in plans[:6]])
+        is None
+    )
 
 
 def test_every_entry_is_guarded_absent_and_carries_the_batch_s_mark():

@@ -185,3 +185,70 @@ async def test_a_line_without_parameters_makes_no_account_whose_name_needs_one(
             "The parameter nick is missing; the name of u:2 needs it.",
         )
     assert books.stored() == before
+
+
+# --- How long a text becomes ----------------------------------------------------------------------
+WORDY: list[dict[str, Any]] = [
+    {"key": "a", "type": "asset"},
+    {"key": "u", "type": "liability", "template": True, "name": "{{x}}{{x}}"},
+]
+TALK = {**typed("talk", u=("u:{{i}}", "5"), a=("a", "5")), "description": "{{y}}{{y}}"}
+TELL = typed("tell", u=("u:{{i}}", "5"), a=("a", "5"))
+TELL["lines"][1]["description"] = "{{y}}{{y}}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "where", "chars_max"),
+    [
+        ("talk", {"x": "😀" * 129, "y": "y"}, "name of u:1", 256),
+        ("talk", {"x": "x", "y": "😀" * 513}, "description of the entry", 1024),
+        ("tell", {"x": "x", "y": "😀" * 513}, "description of the line a", 1024),
+    ],
+)
+async def test_a_text_that_becomes_too_long_is_refused(
+    books: Books, kind: str, parameters: dict[str, str], where: str, chars_max: int
+) -> None:
+    await books.open(WORDY, [TALK, TELL])
+    before = books.stored()
+    parameters = {"i": "1", **parameters}
+    assert refusal(await post(books.warm, "one", type=kind, parameters=parameters)) == (
+        "invalid_string",
+        f"the {where} must be at most {chars_max} characters, not {chars_max + 2} characters.",
+    )
+    assert books.stored() == before
+
+
+async def test_texts_may_become_as_long_as_given_ones(books: Books) -> None:
+    await books.open(WORDY, [TALK, TELL])
+    parameters = {"i": "1", "x": "x" * 128, "y": "y" * 512}
+    assert posted(await post(books.warm, "one", type="talk", parameters=parameters)).description
+    entry = posted(await post(books.warm, "two", type="tell", parameters=parameters))
+    assert entry.lines[1].description == "y" * 1024
+    assert books.names()["u:1"] == "x" * 256
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("x" * 129, "invalid_string"),
+        ("x" * 1025, "invalid_parameter"),
+        ("x" * 100_000, "invalid_parameter"),
+        ("\x07bell", "invalid_parameter"),
+        ("\x00", "invalid_parameter"),
+        ("", "invalid_parameter"),
+        (1, "invalid_parameter"),
+        (None, "invalid_parameter"),
+    ],
+)
+async def test_an_instance_is_named_by_no_odd_parameter(
+    books: Books, value: object, code: str
+) -> None:
+    await books.open(WORDY, [TALK])
+    before = books.stored()
+    made = await instantiate_account(
+        books.warm, WORKSPACE, LedgerMatch(ik="books"), "u:1", {"x": value}
+    )
+    assert isinstance(made, Rejection)
+    assert made.code == code
+    assert len(made.message) < 300
+    assert books.stored() == before
