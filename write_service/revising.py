@@ -63,7 +63,8 @@ async def _view(services: WriteServices, ledger: Ledger, entry: LedgerEntry) -> 
     may have posted it on a Schema version that is new here."""
     view = await services.prefetcher.view(ledger)
     if any(isinstance(view.resolve(line.account_path), str) for line in entry.lines):
-        view = await services.prefetcher.newer_view(view, services.clock.now_ms()) or view
+        now_ms = int(services.clock.monotonic_ms())
+        view = await services.prefetcher.newer_view(view, now_ms) or view
     if ledger.schema_key is None:
         paths = {line.account_path: None for line in entry.lines}
         await services.prefetcher.learn_standing(paths, view)
