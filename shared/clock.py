@@ -35,13 +35,14 @@ class SystemClock:
 class FixedClock:
     """A clock that stands still until it is moved: for tests and simulation."""
 
-    __slots__ = ("_now_ms",)
+    __slots__ = ("_back_ms", "_now_ms")
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
         self._now_ms = now_ms
+        self._back_ms = 0  # by how much the wall clock was set back
 
     def now_ms(self) -> int:
-        return self._now_ms
+        return self._now_ms - self._back_ms
 
     def monotonic_ms(self) -> float:
         return float(self._now_ms)
@@ -49,3 +50,8 @@ class FixedClock:
     def advance(self, ms: int) -> None:
         assert ms >= 0
         self._now_ms += ms
+
+    def set_back(self, ms: int) -> None:
+        """Sets the wall clock back, as an operator or NTP may; monotonic time doesn't notice."""
+        assert ms >= 0
+        self._back_ms += ms

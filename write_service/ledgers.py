@@ -2,6 +2,13 @@
 
 A ledger's static accounts are written before (or with) the head that shows them, so a ledger is
 never seen on a version whose accounts don't stand yet.
+
+    of an ik   absent or free ─► reserved for a Schema version ─► held by a ledger ─► free ─► …
+                      └─────── few accounts: at once ──────────────────┘
+
+Accounts that don't fit into the head's transaction are written under an id that is reserved, on the
+item of the ik, for the Schema version they are of. Creators of the same join each other. One who
+wants another version gives them time, then reserves the next id: whatever they left is nobody's.
 """
 
 import asyncio
@@ -43,6 +50,7 @@ from shared.store.table import (
     TableName,
     Transacted,
     Write,
+    Written,
 )
 from write_service.commands import LedgerMatch
 from write_service.packing import account_write
@@ -84,7 +92,7 @@ async def create_ledger(
                 return ledger_from_item(standing), True
         if item is not None and created_ms - _freed_ms(item) < LEDGER_IK_RESTS_FOR_MS:
             await asyncio.sleep(LEDGER_IK_REST_MS / 1_000)
-        generation = 1 if item is None else int(item["g"]) + 1
+        generation = _generation(item)
         ledger: Ledger | Rejection = Ledger(
             id=identifiers.ledger_id(command.workspace_id, command.ik, generation),
             workspace_id=command.workspace_id,
@@ -100,8 +108,12 @@ async def create_ledger(
             ledger = await _on_schema(services, ledger, command.schema_version)
             if isinstance(ledger, Rejection):
                 return ledger
-        guard: Guard = Absent() if item is None else Is("g", generation - 1)
-        if await _open_ledger(services, ledger, generation, guard):
+        if item is not None and _reserved_for(item) not in (None, _purpose(ledger)):
+            await _call_off(services, ledger)
+            await asyncio.sleep(LEDGER_IK_REST_MS / 1_000)
+            await services.table.write(_reservation(ledger, generation + 1, item))
+            continue
+        if await _open_ledger(services, ledger, generation, item):
             services.catalog.forget_ledger(ledger.id)
             return ledger, False
         await _call_off(services, ledger)
@@ -113,6 +125,43 @@ def _freed_ms(of_ik: Item) -> int:
     freed_ms = of_ik.get("t", 0)
     assert isinstance(freed_ms, int)
     return freed_ms
+
+
+# --- The ik ---------------------------------------------------------------------------------------
+def _reserved_for(of_ik: Item) -> str | None:
+    """The purpose of the creation that the ik is reserved for."""
+    purpose = of_ik.get("f")
+    return None if purpose is None else str(purpose)
+
+
+def _purpose(ledger: Ledger) -> str:
+    """What makes the ledger's accounts: creations of the same write the same ones."""
+    return f"{ledger.schema_key} {ledger.schema_generation} {ledger.schema_version}"
+
+
+def _generation(of_ik: Item | None) -> int:
+    """The generation that is reserved, or the next."""
+    if of_ik is None:
+        return 1
+    taken = of_ik["g"]
+    assert isinstance(taken, int)
+    return taken if _reserved_for(of_ik) is not None else taken + 1
+
+
+def _as_read(of_ik: Item | None) -> tuple[Guard, ...]:
+    """The ik's item hasn't changed: once a ledger holds the ik, it is reserved for nothing."""
+    if of_ik is None:
+        return (Absent(),)
+    guards: tuple[Guard, ...] = (Is("g", of_ik["g"]),)
+    purpose = _reserved_for(of_ik)
+    return guards if purpose is None else (*guards, Is("f", purpose))
+
+
+def _reservation(ledger: Ledger, generation: int, of_ik: Item | None) -> Put:
+    """Reserves the generation of the ik, if it is as it was read."""
+    free = ledger_ik_item(ledger.workspace_id, ledger.ik, "", generation)
+    wanted = {**(of_ik or {}), **free, "f": _purpose(ledger)}
+    return Put(TableName.LEDGER, wanted, _as_read(of_ik))
 
 
 # --- Creating on a Schema -------------------------------------------------------------------------
@@ -186,19 +235,28 @@ async def _call_off(services: WriteServices, ledger: Ledger) -> None:
 
 
 async def _open_ledger(
-    services: WriteServices, ledger: Ledger, generation: int, guard: Guard
+    services: WriteServices, ledger: Ledger, generation: int, of_ik: Item | None
 ) -> bool:
-    """Writes the accounts, with the last the ledger itself; False when another was first."""
+    """Writes the accounts, with the last the ledger itself; False when another was first. The
+    generation is reserved before any account is written ahead.
+    """
     accounts: list[LedgerAccount] = []
     if ledger.schema_key is not None:
         accounts = static_accounts(await services.prefetcher.view(ledger), ledger.created_ms)
+    is_ahead = len(accounts) > TRANSACT_ITEMS_MAX - _HEAD_WRITES
+    if is_ahead and (of_ik is None or _reserved_for(of_ik) is None):
+        reservation = _reservation(ledger, generation, of_ik)
+        answer = await services.table.write(reservation)
+        if not isinstance(answer, Written) and answer.old != reservation.item:
+            return False
+        of_ik = reservation.item
     listed = keys.ledger_listed(ledger.workspace_id, ledger.created_ms, ledger.id)
     writes: list[Write] = [
         Put(TableName.LEDGER, ledger_item(ledger), (Absent(),)),
         Put(
             TableName.LEDGER,
             ledger_ik_item(ledger.workspace_id, ledger.ik, ledger.id, generation),
-            (guard,),
+            _as_read(of_ik),
         ),
         Put(TableName.LEDGER, {"pk": listed.pk, "sk": listed.sk, "l": ledger.id}),
     ]
@@ -207,8 +265,8 @@ async def _open_ledger(
     assert len(writes) <= _HEAD_WRITES
     rest = await write_accounts(services, accounts, TRANSACT_ITEMS_MAX - len(writes))
     writes.extend(account_write(account) for account in rest)
-    answer = await services.table.transact(writes, services.new_token())
-    if not isinstance(answer, Transacted):
+    opened = await services.table.transact(writes, services.new_token())
+    if not isinstance(opened, Transacted):
         return False
     for account in accounts:
         services.catalog.learn_account(account)

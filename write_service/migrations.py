@@ -7,7 +7,9 @@
 A ledger's new accounts are written before the head that shows them, so it is never half on two
 versions; posting goes on meanwhile, on the version that the head shows. Every step may be done
 twice, and by two processes at once: the head moves under a guard of its revision, a record ends
-under a guard of its own.
+under a guard of its own, and an account is renamed while both are as they were read. A version that
+was passed by after it was begun may have named accounts: those names are replaced like the ones of
+the version that the ledger is on.
 
 A ledger that is being created is listed before its creator reads the Schema's newest version. So it
 is either on that version, or found here; then its listing is removed, which makes the creator read
@@ -15,7 +17,7 @@ again.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from shared.errors import Overloaded, RejectionError, TwofoldError
@@ -42,6 +44,8 @@ from shared.store.items import (
 )
 from shared.store.table import (
     Absent,
+    Cause,
+    Check,
     Delete,
     Guard,
     Is,
@@ -138,10 +142,11 @@ async def migrate_ledger(services: WriteServices, migration: SchemaMigration, li
         started = await _start(services, ledger, version, record)
         if started is None:
             continue
-        if not await _skip_older(services, ledger, version):
+        begun = await _skip_older(services, ledger, version)
+        if begun is None:
             continue
         try:
-            moved = await _move(services, ledger, started)
+            moved = await _move(services, ledger, started, begun)
         except (*BROKEN, RejectionError) as error:
             await _fail(services, started, error)
             return False
@@ -175,13 +180,14 @@ async def _start(
     return None
 
 
-async def _skip_older(services: WriteServices, ledger: Ledger, version: int) -> bool:
-    """Marks the versions between the ledger's and this one as passed by; False when one of them was
-    changed meanwhile.
+async def _skip_older(
+    services: WriteServices, ledger: Ledger, version: int
+) -> Sequence[int] | None:
+    """Marks the versions between the ledger's and this one as passed by, and gives those that were
+    begun before; None when one of them was changed meanwhile.
     """
     first = max(ledger.schema_version or 0, ledger.migrated_from) + 1
-    if first >= version:
-        return True
+    begun: list[int] = []
     page_versions = TRANSACT_ITEMS_MAX
     for low in range(first, version, page_versions):
         versions = range(low, min(low + page_versions, version))
@@ -190,6 +196,8 @@ async def _skip_older(services: WriteServices, ledger: Ledger, version: int) -> 
         writes: list[Write] = []
         for each, item in zip(versions, items, strict=True):
             record = None if item is None else migration_from_item(item)
+            if record is not None and (record.status, record.revision) != ("skipped", 1):
+                begun.append(each)
             if record is not None and record.status in ("completed", "skipped", "failed"):
                 continue
             guard: Guard = Absent() if record is None else Is("r", record.revision)
@@ -199,17 +207,21 @@ async def _skip_older(services: WriteServices, ledger: Ledger, version: int) -> 
         if writes:
             answer = await services.table.transact(writes, services.new_token())
             if not isinstance(answer, Transacted):
-                return False
-    return True
+                return None
+    return begun
 
 
-async def _move(services: WriteServices, ledger: Ledger, started: MigrationRecord) -> bool:
-    """Accounts first, then the head and the record at once; False when the head has changed."""
+async def _move(
+    services: WriteServices, ledger: Ledger, started: MigrationRecord, begun: Sequence[int]
+) -> bool:
+    """Accounts first, then the head and the record at once; False when either has changed."""
     moved = replace(ledger, schema_version=started.version, revision=ledger.revision + 1)
     old = await services.prefetcher.view(ledger)
     new = await services.prefetcher.view(moved)
     await write_accounts(services, _new_accounts(services, old, new), 0)
-    await _rename_accounts(services, old, new)
+    names = await _earlier_names(services, old, begun)
+    if not await _rename_accounts(services, ledger, started, names, new):
+        return False
     done = replace(started, status="completed", revision=started.revision + 1)
     writes: list[Write] = [
         Put(TableName.LEDGER, ledger_item(moved), (Is("r", ledger.revision),)),
@@ -229,28 +241,66 @@ def _new_accounts(
     return [account for account in accounts if account.path not in standing]
 
 
-async def _rename_accounts(services: WriteServices, old: LedgerView, new: LedgerView) -> None:
+async def _earlier_names(
+    services: WriteServices, old: LedgerView, begun: Sequence[int]
+) -> dict[str, set[str]]:
+    """By path, the names that accounts have by the ledger's version or by one that was begun."""
+    schemas = [old.schema]
+    ledger = old.ledger
+    assert ledger.schema_key is not None
+    for version in begun:
+        at = (ledger.workspace_id, ledger.schema_key, ledger.schema_generation, version)
+        try:
+            schemas.append(await services.catalog.schema(*at))
+        except BROKEN:
+            continue  # who began it couldn't read it either
+    names: dict[str, set[str]] = {}
+    for schema in schemas:
+        for path, node in schema.chart.static_accounts():
+            names.setdefault(path, set()).add(account_name(node))
+    return names
+
+
+async def _rename_accounts(
+    services: WriteServices,
+    ledger: Ledger,
+    started: MigrationRecord,
+    names: Mapping[str, Set[str]],
+    new: LedgerView,
+) -> bool:
     """Gives accounts the name that the new version gives them, unless they were renamed otherwise.
+    False when the head or the record has changed: others have moved the ledger.
 
     Instances of templates keep the name that they were created with.
     """
-    names = {path: account_name(node) for path, node in old.schema.chart.static_accounts()}
+    at = keys.ledger_migration(ledger.id, started.version)
+    unmoved = (
+        Check(keys.ledger(ledger.id), (Is("r", ledger.revision),)),
+        Check(at, (Is("r", started.revision),)),
+    )
     for path, node in new.schema.chart.static_accounts():
-        before, after = names.get(path), account_name(node)
-        if before is None or before == after:
+        after = account_name(node)
+        replaced = names.get(path, set()) - {after}
+        if not replaced:
             continue
-        key = keys.account(identifiers.account_id(new.ledger.id, path))
+        key = keys.account(identifiers.account_id(ledger.id, path))
         for _ in range(STORE_ATTEMPTS_MAX):
             item = await services.table.get(key, consistent=True)
-            assert item is not None, "an account of the version before stands"
+            assert item is not None, "the version's accounts stand"
             account = account_from_item(item)
-            if account.name != before:
+            if account.name not in replaced:
                 break
             renamed = replace(account, name=after, revision=account.revision + 1)
             wanted = {**item, **account_attributes(renamed)}
             put = Put(TableName.LEDGER, wanted, (Is("r", account.revision),))
-            if isinstance(await services.table.write(put), Written):
+            answer = await services.table.transact([put, *unmoved], services.new_token())
+            if isinstance(answer, Transacted):
                 break
+            if any(reason.cause is Cause.GUARD for reason in answer.reasons[1:]):
+                return False
+        else:
+            raise Overloaded(f"others keep changing the account {path} of the Ledger {ledger.id}")
+    return True
 
 
 def account_name(node: AccountNode) -> str:

@@ -77,10 +77,10 @@ async def planned_on_view(
     that lines and conditions given at runtime need (none when warm).
 
     What is refused is planned again if the ledger has come to another Schema version since the
-    request began, at `since_ms` (now when None).
+    request began, at the monotonic moment `since_ms` (now when None).
     """
     prefetcher = services.prefetcher
-    started_ms = services.clock.now_ms() if since_ms is None else since_ms
+    started_ms = int(services.clock.monotonic_ms()) if since_ms is None else since_ms
     try:
         ledger = await prefetcher.ledger(command.workspace_id, command.ledger, "entry.ledger")
         view = await prefetcher.view(ledger)
@@ -179,7 +179,7 @@ async def _post_batch(
     replays: list[tuple[int, LedgerEntry]] = []
     rejections: list[tuple[int, Rejection]] = []
     seen: set[str] = set()
-    started_ms = services.clock.now_ms()
+    started_ms = int(services.clock.monotonic_ms())
     await services.prefetcher.learn_all(
         [command for command in commands if isinstance(command, AddLedgerEntry)]
     )

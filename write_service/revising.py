@@ -63,7 +63,8 @@ async def _view(services: WriteServices, ledger: Ledger, entry: LedgerEntry) -> 
     may have posted it on a Schema version that is new here."""
     view = await services.prefetcher.view(ledger)
     if any(isinstance(view.resolve(line.account_path), str) for line in entry.lines):
-        view = await services.prefetcher.newer_view(view, services.clock.now_ms()) or view
+        now_ms = int(services.clock.monotonic_ms())
+        view = await services.prefetcher.newer_view(view, now_ms) or view
     if ledger.schema_key is None:
         paths = {line.account_path: None for line in entry.lines}
         await services.prefetcher.learn_standing(paths, view)
@@ -161,16 +162,19 @@ async def migrate_entry(
     An entry that was reversed and posted again before, in whatever way, gives those entries again.
     Raises RejectionError when it is reversed and nothing stands in its place, or reverses another.
     """
-    found: StandingEntry | None = standing
     for _ in range(CHAIN_LOOKS_MAX):
-        assert found is not None, "entries are never removed"
-        entry = found.entry
+        entry = standing.entry
         if entry.hidden:
             return await _standing_migration(services, entry)
-        outcome = await _migrate(services, found, command)
-        if not isinstance(outcome, Moved):
+        outcome = await _migrate(services, standing, command)
+        if not isinstance(outcome, Moved | Rejected):
             return outcome
         found = await read_entry(services.table, entry.id)
+        assert found is not None, "entries are never removed"
+        # Of two sendings the second may be refused on what the first has changed meanwhile.
+        if isinstance(outcome, Rejected) and found.entry.revision == entry.revision:
+            return outcome
+        standing = found
     return Conflicted()
 
 

@@ -4,7 +4,8 @@ A new version may add accounts, entry types and versions of them, and change nam
 statuses and payment settings, relax consistency, and end that an account is a clearing account.
 It may not remove an account or change its type, template flag, currency or External Account, nor
 edit or remove a version of an entry or payment type, its status aside: entries already posted
-refer to them.
+refer to them. What callers must give for an active entry type stays too, though another name of a
+template account it posts to would bring other parameters.
 
 Nor may it make something strong that was eventual, or an account a clearing account that was none.
 A strong balance or list is kept in the transactions of the entries themselves, a posted window by
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.ledger.chart import AccountNode, ChartOfAccounts, ConsistencyConfig
-from shared.ledger.schemas import Schema, Violation, canonical_json
+from shared.ledger.schemas import EntryType, Schema, Violation, canonical_json
 
 # What an absent member of an entry type means: stating it is no edit.
 _TYPE_DEFAULTS = {"postLinesAs": "raw_lines", "typeVersion": 1}
@@ -35,6 +36,7 @@ def breaking_changes(old: Schema, new: Schema) -> list[Violation]:
     old_types = {identity: each.json for identity, each in old.entry_types.items()}
     new_types = {identity: each.json for identity, each in new.entry_types.items()}
     violations.extend(_type_changes("ledgerEntries", old_types, new_types))
+    violations.extend(_parameter_changes(old.entry_types, new.entry_types))
     violations.extend(_type_changes("payments", old.payment_types, new.payment_types))
     return violations
 
@@ -98,6 +100,28 @@ def _type_changes(
             violations.append(Violation(path, rule))
         elif _definition(definition) != _definition(successor):
             rule = "must stay as it is: a change takes a new typeVersion"
+            violations.append(Violation(path, rule))
+    return violations
+
+
+def _parameter_changes(
+    old: Mapping[tuple[str, int], EntryType], new: Mapping[tuple[str, int], EntryType]
+) -> list[Violation]:
+    """Types that are active and stay word for word, but would be posted with other parameters: the
+    names of the template accounts that they post to bring some."""
+    violations: list[Violation] = []
+    for identity, before in old.items():
+        after = new.get(identity)
+        if after is None or after.status != "active":
+            continue
+        changed = sorted(before.parameters ^ after.parameters)
+        if changed and _definition(before.json) == _definition(after.json):
+            path = f"ledgerEntries {identity[0]}, version {identity[1]},"
+            rule = (
+                f"must keep its parameters, and {{{{{changed[0]}}}}} in the name of a template"
+                " account changes them: set its status to disabled or archived and add a new"
+                " typeVersion"
+            )
             violations.append(Violation(path, rule))
     return violations
 

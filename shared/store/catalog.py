@@ -1,6 +1,7 @@
 """What a process remembers about ledgers, Schemas and accounts, so that a warm post reads nothing.
 
-    ledger head      changes (Schema version, state): read again at LEDGER_HEAD_AGE_MS_MAX
+    ledger head      changes (Schema version, state): read again at LEDGER_HEAD_AGE_MS_MAX, by a
+                     clock that never goes back
     Schema version   immutable: compiled once, kept while there is room
     known accounts   an account that was seen to exist goes on existing: kept while there is room
     currencies       a custom currency never changes: kept while there is room
@@ -48,7 +49,7 @@ class Catalog:
     def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
-        self._ledgers: dict[str, tuple[Ledger, int]] = {}  # id -> head, when it was asked for
+        self._ledgers: dict[str, tuple[Ledger, float]] = {}  # id -> head, asked for when
         self._ids: dict[tuple[str, str], str] = {}  # (workspace, ik) -> ledger id
         self._schemas: dict[tuple[str, str, int, int], Schema] = {}
         self._accounts: dict[str, LedgerAccount] = {}
@@ -67,7 +68,7 @@ class Catalog:
 
     def _fresh(self, ledger_id: str) -> Ledger | None:
         held = self._ledgers.get(ledger_id)
-        if held is None or self._clock.now_ms() - held[1] >= LEDGER_HEAD_AGE_MS_MAX:
+        if held is None or self._clock.monotonic_ms() - held[1] >= LEDGER_HEAD_AGE_MS_MAX:
             return None
         return _live(held[0])
 
@@ -113,12 +114,12 @@ class Catalog:
         held = self._ledgers.get(ledger_id)
         if held is not None:
             return held[0]
-        asked_ms = self._clock.now_ms()
+        asked_ms = self._clock.monotonic_ms()
         item = await self._table.get(keys.ledger(ledger_id), consistent=True)
         return None if item is None else self._hold(ledger_from_item(item), asked_ms)
 
     async def _read_ledger_by_ik(self, workspace_id: str, ik: str) -> Ledger | None:
-        asked_ms = self._clock.now_ms()
+        asked_ms = self._clock.monotonic_ms()
         ik_key = keys.ledger_ik(workspace_id, ik)
         known = self._ids.get((workspace_id, ik))
         if known is None:
@@ -141,12 +142,12 @@ class Catalog:
         return _live(self._hold(ledger_from_item(item), asked_ms))
 
     async def _read_ledger(self, ledger_id: str) -> Ledger | None:
-        asked_ms = self._clock.now_ms()
+        asked_ms = self._clock.monotonic_ms()
         item = await self._table.get(keys.ledger(ledger_id), consistent=True)
         return None if item is None else _live(self._hold(ledger_from_item(item), asked_ms))
 
     async def _read_ledgers(self, ledger_ids: Sequence[str]) -> dict[str, Ledger | None]:
-        asked_ms = self._clock.now_ms()
+        asked_ms = self._clock.monotonic_ms()
         items = await self._table.get_many(
             [keys.ledger(each) for each in ledger_ids], consistent=True
         )
@@ -155,7 +156,7 @@ class Catalog:
             for each, item in zip(ledger_ids, items, strict=True)
         }
 
-    def _hold(self, ledger: Ledger, asked_ms: int) -> Ledger:
+    def _hold(self, ledger: Ledger, asked_ms: float) -> Ledger:
         """Remembers the head as of the moment that it was asked for: an answer may be slow."""
         self._ledgers.pop(ledger.id, None)
         if len(self._ledgers) >= LEDGERS_CACHED_MAX:
@@ -163,9 +164,10 @@ class Catalog:
         self._ledgers[ledger.id] = (ledger, asked_ms)
         return ledger
 
-    async def newer_ledger(self, seen: Ledger, since_ms: int) -> Ledger | None:
+    async def newer_ledger(self, seen: Ledger, since_ms: float) -> Ledger | None:
         """The live ledger if it is on another Schema version than `seen`: what was refused on that
-        one may be right. Reads the head unless it was asked for at `since_ms` or later.
+        one may be right. Reads the head unless it was asked for at `since_ms`, a monotonic moment,
+        or later.
         """
         held = self._ledgers.get(seen.id)
         if held is not None and held[1] >= since_ms:
@@ -221,7 +223,7 @@ class Catalog:
         """
         for is_fresh in (False, True):
             if is_fresh or ledger_id not in self._ledgers:
-                asked_ms = self._clock.now_ms()
+                asked_ms = self._clock.monotonic_ms()
                 item = await self._table.get(keys.ledger(ledger_id), consistent=True)
                 if item is None:
                     return frozenset()

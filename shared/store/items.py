@@ -230,7 +230,8 @@ def ledger_from_item(item: Item) -> Ledger:
 
 
 def ledger_ik_item(workspace_id: str, ik: str, ledger_id: str, generation: int) -> Item:
-    """Maps an ik to its ledger; `g` counts the ledgers that were created with it."""
+    """Maps an ik to its ledger; `g` counts the ids that were made of it. `f` says for what the last
+    of them is reserved, `t` when the ik was freed."""
     key = keys.ledger_ik(workspace_id, ik)
     return {"pk": key.pk, "sk": key.sk, "l": ledger_id, "g": generation}
 

@@ -1,6 +1,8 @@
 """Ledgers follow their Schema behind storeSchema's answer: statuses, pages, failures, takeovers."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +12,10 @@ from shared.ledger.ledgers import MigrationRecord
 from shared.limits import MIGRATION_PAGE_LEDGERS, WORK_LEASE_MS
 from shared.store import keys
 from shared.store.items import migration_item, schema_head_from_item
-from shared.store.table import Delete, Put, TableName
+from shared.store.table import Cancelled, Delete, Item, Key, Put, TableName, Transacted, Write
 from shared.testing.invariants import audit_strong, collect
 from shared.testing.memory import MemoryTable
+from tests.api.test_write_accounts import UPDATE
 from tests.api.test_write_schemas_and_ledgers import ACCOUNT, quickstart, with_account
 from tests.migrating import migrate
 from tests.read_rig import OTHER_WORKSPACE
@@ -221,6 +224,116 @@ async def test_a_worker_of_an_older_version_cannot_end_what_a_newer_one_has_pass
     older = migrations.SchemaMigration(WORKSPACE, SCHEMA_KEY, 1, 2)
     await migrations.migrate_page(writer.services, older, None)
     assert versions(await mine(writer)) == [(3, "completed"), (2, "skipped")]
+
+
+# --- Names that versions give accounts ------------------------------------------------------------
+class Interrupted:
+    """A worker's table: before it moves the head of a ledger, or behind its first look at an
+    account, something happens."""
+
+    def __init__(self, inner: Any, at: str, happens: Callable[[], Awaitable[None]]) -> None:
+        self.inner, self.at, self.happens = inner, at, happens
+        self.is_over = False
+
+    async def _meet(self, wanted: list[Key]) -> None:
+        if not self.is_over and any(key.pk.startswith(self.at) for key in wanted):
+            self.is_over = True
+            await self.happens()
+
+    async def get(self, key: Key, *, consistent: bool = False) -> Item | None:
+        found: Item | None = await self.inner.get(key, consistent=consistent)
+        if self.at == "A#":
+            await self._meet([key])
+        return found
+
+    async def transact(self, writes: Sequence[Write], token: str) -> Transacted | Cancelled:
+        if self.at == "L#":
+            await self._meet([write.key for write in writes if isinstance(write, Put)])
+        answer: Transacted | Cancelled = await self.inner.transact(writes, token)
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+class Died(Exception):
+    """The worker is no more."""
+
+
+async def die() -> None:
+    raise Died
+
+
+def naming(name: str) -> dict[str, Any]:
+    """The quickstart Schema, with a name for one account and for one that version 1 lacks."""
+    schema = with_account(quickstart(), "reserve")
+    schema["chartOfAccounts"]["accounts"][0]["children"][-1]["name"] = f"{name} reserve"
+    schema["chartOfAccounts"]["accounts"][2]["name"] = name
+    return schema
+
+
+async def name_of(writer: WriteRig, path: str) -> str:
+    return str((await writer.ask(ACCOUNT, path=path)).data["ledgerAccount"]["name"])
+
+
+async def move(writer: WriteRig, version: int, at: str, happens: Any) -> None:
+    """A worker's first page of the migration to `version`, interrupted."""
+    table = Interrupted(writer.services.table, at, happens)
+    services = replace(writer.services, table=table)  # type: ignore[arg-type]
+    migration = migrations.SchemaMigration(WORKSPACE, SCHEMA_KEY, 1, version)
+    await migrations.migrate_page(services, migration, None)
+
+
+@pytest.mark.parametrize("third", ["C", "income"])
+async def test_names_of_a_version_whose_worker_died_give_way_to_those_of_the_next(
+    writer: WriteRig, third: str
+):
+    await store(writer, naming("B"))
+    with pytest.raises(Died):
+        await move(writer, 2, "L#", die)
+    assert await name_of(writer, "income") == "B"
+    await store(writer, naming(third))
+    await migrate(writer.services)
+    assert versions(await mine(writer)) == [(3, "completed"), (2, "skipped")]
+    assert await name_of(writer, "income") == third
+    assert await name_of(writer, "assets/reserve") == f"{third} reserve"
+
+
+async def test_a_name_given_by_hand_outlives_a_version_that_was_passed_by(writer: WriteRig):
+    await store(writer, naming("B"))
+    with pytest.raises(Died):
+        await move(writer, 2, "L#", die)
+    match = {"path": "income", "ledger": {"ik": LEDGER_IK}}
+    await writer.ask(UPDATE, account=match, update={"name": "Ours"})
+    await store(writer, naming("C"))
+    await migrate(writer.services)
+    assert await name_of(writer, "income") == "Ours"
+
+
+async def test_a_name_given_by_hand_that_only_a_version_never_begun_gives_stays(writer: WriteRig):
+    match = {"path": "income", "ledger": {"ik": LEDGER_IK}}
+    await writer.ask(UPDATE, account=match, update={"name": "B"})
+    await store(writer, naming("B"))
+    await store(writer, naming("C"))
+    await migrate(writer.services)
+    assert await name_of(writer, "income") == "B"
+
+
+@pytest.mark.parametrize("third", ["C", "income"])
+async def test_a_slow_worker_of_a_version_that_was_passed_by_names_nothing(
+    writer: WriteRig, third: str
+):
+    """It has looked at an account when the next version's migration runs to its end."""
+
+    async def pass_by() -> None:
+        await store(writer, naming(third))
+        await migrate(writer.services)
+
+    await store(writer, naming("B"))
+    await move(writer, 2, "A#", pass_by)
+    assert versions(await mine(writer)) == [(3, "completed"), (2, "skipped")]
+    assert await name_of(writer, "income") == third
+    assert await name_of(writer, "assets/reserve") == f"{third} reserve"
 
 
 async def test_a_creation_that_the_migration_met_half_way_ends_on_the_newest_version(

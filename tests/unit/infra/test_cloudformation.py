@@ -11,7 +11,7 @@ from infra.local.processes import ROOT
 from shared.clock import FixedClock
 from shared.settings import Settings
 from shared.store.definition import BALANCES, LEDGER, TABLES, TableDefinition, create_arguments
-from shared.store.table import Delete, Key, Put, Table, TableName, Update, Write
+from shared.store.table import Check, Delete, Key, Put, Table, TableName, Update, Write
 from shared.testing.counting import CountingMetrics
 from shared.testing.memory import MemoryTable
 from shared.testing.memory_index import MemoryIndex
@@ -28,12 +28,21 @@ Grants = dict[str, set[str]]  # actions by `LedgerTable.Arn` and the like
 
 RESOURCES = {LEDGER: "LedgerTable", BALANCES: "BalancesTable"}
 ARNS = {definition.table: f"{name}.Arn" for definition, name in RESOURCES.items()}
-ACTIONS: dict[type[Write], str] = {Put: "PutItem", Update: "UpdateItem", Delete: "DeleteItem"}
+ACTIONS: dict[type[Write], str] = {
+    Check: "ConditionCheckItem",
+    Delete: "DeleteItem",
+    Put: "PutItem",
+    Update: "UpdateItem",
+}
 
 STRONG = {
     "consistencyConfig": {"entries": "strong"},
     "chartOfAccounts.defaultConsistencyConfig": {"lines": "strong", "ownBalanceUpdates": "strong"},
 }
+NAMED = {"chartOfAccounts.accounts[0].name": "All assets"}
+DELETE = """mutation delete($ledger: LedgerMatchInput!) {
+  deleteLedger(ledger: $ledger) { __typename }
+}"""
 READ_ALL = """query all($ledger: SafeString!) {
   ledgers { nodes { ik ledgerEntries { nodes { ik lines { nodes { amount } } } } } }
   ledgerAccount(ledgerAccount: {path: "assets/banks/user-cash", ledger: {ik: $ledger}}) {
@@ -162,6 +171,10 @@ async def test_the_write_and_read_tiers_may_do_what_they_do_and_nothing_else(
         assert (await rig.fund("1", "ann", "100"))["isIkReplay"] is replayed
     assert (await rig.pay("2", "ann", "bob", "30"))["__typename"] == "AddLedgerEntryResult"
     assert (await rig.ask(READ_ALL, ledger=LEDGER_IK)).data["ledgers"]["nodes"]
+    await rig.store(edited(quickstart(), STRONG | NAMED))
+    await rig.create("other", SCHEMA_KEY)
+    deleted = (await rig.ask(DELETE, ledger={"ik": "other"})).data["deleteLedger"]
+    assert deleted["__typename"] == "DeleteLedgerResult"
     assert table.asked == table.grants
 
     table.grants, table.asked = granted(template, "ReadPolicy"), {}

@@ -152,6 +152,57 @@ def test_what_a_new_version_may_not_change(edits: dict[str, Any], expected: list
     assert told(quickstart(), edits) == expected
 
 
+PAY = {
+    "type": "pay",
+    "lines": [
+        line("bank", "assets/banks/user-cash", "{{amount}}"),
+        line("user", "liabilities/users:{{user}}/available", "{{amount}}"),
+    ],
+}
+PAY_ALL = {
+    "type": "pay_all",
+    "lines": [
+        line("bank", "assets/banks/user-cash", "0"),
+        line("user", "liabilities/users:{{to.user}}/available", "0", repeated={"key": "to"}),
+    ],
+}
+
+
+def refused(entry_type: str, parameter: str) -> str:
+    return (
+        f"ledgerEntries {entry_type}, version 1, must keep its parameters, and"
+        f" {{{{{parameter}}}}} in the name of a template account changes them: set its status to"
+        " disabled or archived and add a new typeVersion"
+    )
+
+
+@pytest.mark.parametrize(
+    "before, after, parameter",
+    [
+        (None, "User {{nick}}", "nick"),
+        ("User {{nick}}", "User", "nick"),
+        ("User {{nick}}", "User {{alias}}", "alias"),
+    ],
+)
+@pytest.mark.parametrize("entry_type", [PAY, PAY_ALL], ids=["plain", "repeated"])
+def test_another_name_may_not_change_the_parameters_of_a_type(
+    entry_type: dict[str, Any], before: str | None, after: str, parameter: str
+):
+    old = edited(with_types(entry_type), {f"{USERS}.name": before})
+    edits: dict[str, Any] = {f"{USERS}.name": after}
+    assert told(old, edits) == [refused(entry_type["type"], parameter)]
+    for status in ("disabled", "archived"):
+        edits[f"{FUND}.status"] = status
+        edits["ledgerEntries.types[1]"] = {**entry_type, "typeVersion": 2}
+        assert told(old, edits) == []
+
+
+def test_another_name_with_the_parameters_that_a_type_has_is_no_change_of_it():
+    old = edited(with_types(PAY), {f"{USERS}.name": "User"})
+    assert told(old, {f"{USERS}.name": "User {{user}}"}) == []
+    assert told(with_types(), {f"{USERS}.name": "User {{nick}}"}) == []
+
+
 def test_a_removed_branch_is_told_once():
     old = with_types(chart=posting_chart())
     assert told(old, {"chartOfAccounts.accounts[1]": ...}) == [

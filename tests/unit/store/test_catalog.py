@@ -1,5 +1,6 @@
 """What a process remembers of ledgers, and for how long."""
 
+from dataclasses import replace
 from typing import Any
 
 from shared.clock import FixedClock
@@ -50,3 +51,21 @@ async def test_a_head_is_as_old_as_the_asking_for_it_not_as_the_answer() -> None
     """A ledger that is deleted while an answer is under way is not posted to for longer."""
     assert await reads_of_second_look(LEDGER_HEAD_AGE_MS_MAX // 10) == 0
     assert await reads_of_second_look(LEDGER_HEAD_AGE_MS_MAX) == 2
+
+
+async def test_a_head_ages_while_the_wall_clock_is_set_back() -> None:
+    """A ledger that was deleted long ago is not posted to."""
+    clock = FixedClock()
+    table = SlowTable(clock, 0)
+    await table.open()
+    catalog = Catalog(table, clock)  # type: ignore[arg-type]
+    assert await catalog.ledger_by_ik("w", "ik") == LEDGER
+    deleted = replace(LEDGER, state="deleted", revision=2)
+    await table.inner.write(Put(TableName.LEDGER, ledger_item(deleted)))
+    clock.set_back(60_000)
+    clock.advance(LEDGER_HEAD_AGE_MS_MAX - 1)
+    assert await catalog.ledger_by_ik("w", "ik") == LEDGER
+    clock.advance(1)
+    assert catalog.fresh_ledger("w", "ik") is None
+    assert await catalog.ledger_by_ik("w", "ik") is None
+    assert await catalog.ledger_by_id("w", LEDGER.id) is None

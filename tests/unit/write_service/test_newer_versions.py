@@ -73,6 +73,16 @@ async def test_a_process_behind_posts_on_a_version_that_others_have_brought(
     assert isinstance(await post(processes.behind, "one", LINES), Committed)
 
 
+async def test_a_process_whose_wall_clock_was_set_back_sees_the_newest_version(
+    processes: Processes,
+) -> None:
+    processes.clock.set_back(60_000)
+    assert isinstance(await post(processes.behind, "one", LINES), Committed)
+    processes.clock.advance(1)
+    batch = await post_batch(processes.behind, [command("two", LINES)])
+    assert isinstance(batch, Committed)
+
+
 async def test_a_batch_is_refused_by_the_newest_version_and_reads_the_head_once(
     processes: Processes,
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from itertools import count
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from shared.ledger.identifiers import account_id
 from shared.ledger.rejections import reject
 from shared.store import keys
 from shared.store.items import tx_from_item
-from shared.store.table import Cancelled, Item, Key, Transacted, Write
+from shared.store.table import Cancelled, Item, Key, TableName, Transacted, Write
 from shared.testing.counting import CountingMetrics
 from shared.testing.faults import FaultyTable, TableFaults
 from shared.testing.invariants import audit_strong, collect
@@ -27,11 +28,12 @@ from tests.linked_books import (
     sync,
 )
 from tests.write_rig import WORKSPACE, write_services
+from write_service.chains import read_entry
 from write_service.links import delete_txs
 from write_service.plans import Committed, Outcome, Rejected, Unknown
 from write_service.posting import WriteServices
 from write_service.reconciling import reconcile
-from write_service.revising import reverse_entry
+from write_service.revising import Migrated, migrate_entry, reverse_entry
 
 
 class Rig:
@@ -188,6 +190,9 @@ class Late:
             await self.meanwhile()
         return await self.inner.get_many(keys, consistent=consistent)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
 
 async def test_an_instance_that_comes_to_stand_while_txs_are_read_keeps_its_link(rig: Rig) -> None:
     here, there = await rig.open(), rig.process()
@@ -205,6 +210,45 @@ async def test_an_instance_that_comes_to_stand_while_txs_are_read_keeps_its_link
     path = "assets/cards:c0"
     assert outcome == Rejected(((0, reject("linked_account_conflict", path=path)),))
     assert await rig.claims(22) == []
+
+
+async def test_a_migration_that_is_sent_twice_is_not_refused_on_what_the_first_has_claimed(
+    rig: Rig,
+) -> None:
+    here, there = await rig.open(), rig.process()
+    entry = entry_of(await ask(here, "checking", 1))
+    wanted = command_of(reconcile_body("checking", 1, "bob"))
+    standing = await read_entry(rig.table, entry.id)
+    assert standing is not None
+    sent: list[object] = []
+
+    async def first_sending() -> None:
+        sent.append(await migrate_entry(here, standing, wanted))
+
+    late = replace(there, table=Late(rig.table, first_sending))  # type: ignore[arg-type]
+    again = await migrate_entry(late, standing, wanted)
+    first = sent[0]
+    assert isinstance(first, Migrated)
+    assert isinstance(again, Migrated)
+    assert (again.new, again.reversal.is_replay) == (first.new, True)
+    assert again.reversal.reversing == first.reversal.reversing
+    assert await rig.claims(1) == [first.new.id]
+    assert await audit_strong_of(rig) == []
+
+
+async def test_a_migration_onto_what_another_entry_accounts_for_is_refused(rig: Rig) -> None:
+    services = await rig.open()
+    entry = entry_of(await ask(services, "checking", 1))
+    other = entry_of(await ask(services, "checking", 2))
+    standing = await read_entry(rig.table, entry.id)
+    assert standing is not None
+    written = rig.memory.dump(TableName.LEDGER)
+    wanted = command_of(reconcile_body("checking", 2, "bob"))
+    refused = await migrate_entry(services, standing, wanted)
+    assert isinstance(refused, Rejected)
+    assert [each.code for _, each in refused.rejections] == ["tx_already_reconciled"]
+    assert await rig.claims(2) == [other.id]
+    assert rig.memory.dump(TableName.LEDGER) == written
 
 
 async def test_processes_race_for_the_same_txs(rig: Rig) -> None:
