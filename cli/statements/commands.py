@@ -260,15 +260,24 @@ async def _create_account(context: Context, api: GraphQL, account: Account) -> N
 async def _find_standing(
     api: GraphQL, account: Account, txs: Sequence[WantedTx]
 ) -> dict[str, Standing]:
-    """Those of the Txs that are there, by external id."""
-    standing: dict[str, Standing] = {}
+    """Those of the Txs that are there, by external id; of the others what stands in their place."""
     if account.id is None:
-        return standing
-    for first in range(0, len(txs), STATEMENT_LOOKUPS):
-        some = txs[first : first + STATEMENT_LOOKUPS]
+        return {}
+    standing = await _look_up(api, account.id, [tx.external_id for tx in txs])
+    missing = [tx for tx in txs if tx.external_id not in standing]
+    others = {each.external_id: None for tx in missing for each in tx.others}
+    return standing | await _look_up(api, account.id, list(others))
+
+
+async def _look_up(
+    api: GraphQL, account_id: str, external_ids: Sequence[str]
+) -> dict[str, Standing]:
+    standing: dict[str, Standing] = {}
+    for first in range(0, len(external_ids), STATEMENT_LOOKUPS):
+        some = external_ids[first : first + STATEMENT_LOOKUPS]
         asked = {
-            f"t{place}": {"accountId": account.id, "externalId": tx.external_id}
-            for place, tx in enumerate(some)
+            f"t{place}": {"accountId": account_id, "externalId": external_id}
+            for place, external_id in enumerate(some)
         }
         found = await api.execute(documents.find_txs(len(some)), asked)
         for node in found.values():

@@ -24,6 +24,9 @@ class StatementRow:
     currency: str | None  # a currency's code, where the file says one
     description: str
     bank_id: str | None  # the bank's own id of the transaction
+    earlier_id: str | None = None  # under which earlier versions synced it; others may have it too
+    # What --split-batches, or leaving it out, makes of it: a batch's parts, or a part's batch.
+    instead: tuple["StatementRow", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,20 @@
 A file is taken as a whole or not at all: whatever is wrong with any row is told, with the row.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from cli.reports.amounts import Money, Unit
 from cli.statements.external_ids import DerivedIds, safe_external_id
 from cli.statements.figures import Figure, minor_units
+from cli.statements.other_ids import OtherId, Place, other_ids
 from cli.statements.statements import Problems, Statement, StatementRow
 from shared.ledger.currencies import CUSTOM, currency_from_key, currency_precision, make_currency
 
 
 @dataclass(frozen=True, slots=True)
 class WantedTx:
-    """A Tx as the statement has it. `where`: its row."""
+    """A Tx as the statement has it. `where`: its row; `others`: ids it may stand under already."""
 
     where: str
     external_id: str
@@ -23,6 +24,7 @@ class WantedTx:
     amount: int
     unit: Unit
     description: str
+    others: tuple[OtherId, ...] = field(default=(), compare=False)
 
     def is_alike(self, other: "WantedTx") -> bool:
         """Whether both say the same."""
@@ -60,15 +62,17 @@ def take(file: str, statements: Sequence[Statement], rules: Rules) -> Taken:
     notes: list[str] = []
     derived = DerivedIds()
     by_id: dict[str, WantedTx] = {}
+    places: dict[str, Place] = {}
     for place, statement in enumerate(statements):
         own = []
-        for row in statement.rows:
+        for number, row in enumerate(statement.rows):
             tx = _wanted(row, statement, rules, derived, problems)
             if tx is None:
                 continue
             first = by_id.setdefault(tx.external_id, tx)
             if first is tx:
                 own.append(tx)
+                places[tx.external_id] = (place, number)
             elif first.is_alike(tx):
                 notes.append(f"{tx.where} is {first.where} again: it is taken once")
             else:
@@ -84,7 +88,31 @@ def take(file: str, statements: Sequence[Statement], rules: Rules) -> Taken:
             else:
                 problems.add(where, f"{imbalance} (--ignore-balances takes it all the same)")
     problems.raise_any()
-    return Taken(tuple(by_id.values()), tuple(notes))
+    return Taken(_with_others(statements, rules, by_id, places), tuple(notes))
+
+
+def _with_others(
+    statements: Sequence[Statement],
+    rules: Rules,
+    by_id: Mapping[str, WantedTx],
+    places: Mapping[str, Place],
+) -> tuple[WantedTx, ...]:
+    """The Txs, each with the ids of other readings that no Tx of this reading has."""
+
+    def priced(row: StatementRow, statement: Statement) -> tuple[int, str] | None:
+        unit = _unit(row.currency or statement.currency, rules)
+        amount = None if isinstance(unit, str) else minor_units(row.figure, unit.precision)
+        return (amount, unit.key) if isinstance(amount, int) and isinstance(unit, Unit) else None
+
+    found = other_ids(statements, rules.derive_ids, priced)
+    txs = []
+    for tx in by_id.values():
+        others: dict[str, OtherId] = {}
+        for other in found.get(places[tx.external_id], ()):
+            if other.external_id not in by_id:
+                others.setdefault(other.external_id, other)
+        txs.append(replace(tx, others=tuple(others.values())))
+    return tuple(txs)
 
 
 def unit_of(key: str) -> Unit | str:

@@ -267,6 +267,99 @@ async def test_an_ofx_statement_s_closing_balance_is_checked_from_a_given_openin
     assert twofold.err.startswith("note: ENCODING: ")
 
 
+async def test_an_account_s_derived_ids_are_not_booked_again_under_the_bank_s_own(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    write(twofold, "2024-03-01,1,x,a/1", "2024-03-01,1,x,a2", "2024-03-01,1,x,")
+    assert await sync(twofold) == 0
+    first = await txs(rig)
+    assert await sync(twofold, "--derive-ids") == 1
+    do = "sync it so again, or delete that Tx first"
+    assert [row["reason"] for row in rows(twofold)[:3]] == [
+        "",  # what it is in both ways: the third row's
+        f"it stands as a2, synced without --derive-ids: {do}",
+        "",
+    ]
+    assert await txs(rig) == first
+
+
+@pytest.mark.parametrize("flags", [(), ("--derive-ids",)], ids=["own", "derived"])
+@pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])
+async def test_a_batch_is_not_booked_again_where_its_flags_change(
+    twofold: TwinCommandLine, rig: LinkRig, flags: tuple[str, ...], is_split: bool
+) -> None:
+    await rig.link()
+    new = ("--create-account", "Giro")
+    sent = ("sync-statement", str(FILES / "day.camt.xml"), *TO, *CSV, *new)
+    ways = {each: ("--split-batches",) if each else () for each in (False, True)}
+    assert await twofold.run(*sent, *flags, *ways[is_split]) == 0
+    before = await txs(rig)
+    other = ("--derive-ids",) if not flags else ()
+    for changed in ((*flags, *ways[not is_split]), (*other, *ways[not is_split])):
+        assert await twofold.run(*sent, *changed) == 1
+        reasons = [row[6] for row in told(twofold) if row[1] == "refused"]
+        how = f"{'with' if is_split else 'without'} --split-batches"
+        assert [reason for reason in reasons if how in reason]
+        assert "SyncStatementTxs" not in twofold.asked
+    assert await twofold.run(*sent, *other, *ways[is_split]) == 1
+    assert "SyncStatementTxs" not in twofold.asked
+    assert await twofold.run(*sent, *flags, *ways[is_split]) == 0
+    assert await txs(rig) == before
+
+
+def write_entry(twofold: TwinCommandLine, statement: str, text: str) -> None:
+    """A statement whose one entry has a reference within the statement alone."""
+    (twofold.folder / "a.xml").write_text(
+        "<?xml version='1.0'?><Document><BkToCstmrStmt><Stmt>"
+        f"<Id>{statement}</Id><Acct><Id><IBAN>DE1</IBAN></Id><Ccy>USD</Ccy></Acct>"
+        "<Ntry><NtryRef>1</NtryRef><Amt Ccy='USD'>50.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>"
+        "<Sts>BOOK</Sts><BookgDt><Dt>2024-03-05</Dt></BookgDt>"
+        f"<AddtlNtryInf>{text}</AddtlNtryInf></Ntry></Stmt></BkToCstmrStmt></Document>"
+    )
+
+
+async def test_two_statements_that_number_their_entries_alike_are_both_booked(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    for _ in range(2):
+        for statement, text in (("am", "Alice"), ("pm", "Bob"), ("night", "Bob")):
+            write_entry(twofold, statement, text)
+            assert await twofold.run("sync-statement", "a.xml", *TO) == 0
+    found = await txs(rig)
+    assert {name: each[3] for name, each in found.items()} == {
+        "am%1F1": "Alice",
+        "pm%1F1": "Bob",
+        "night%1F1": "Bob",
+    }
+
+
+@pytest.mark.parametrize("flags", [(), ("--derive-ids",)], ids=["own", "derived"])
+async def test_an_entry_that_stands_by_its_number_alone_is_not_booked_again(
+    twofold: TwinCommandLine, rig: LinkRig, flags: tuple[str, ...]
+) -> None:
+    await rig.bank()
+    await rig.synced(tx("1", 50_00, posted="2024-03-05"))
+    before = await txs(rig)
+    write_entry(twofold, "am", "Alice")
+    assert await twofold.run("sync-statement", "a.xml", *TO, *CSV, *flags) == 1
+    assert told(twofold)[0][-1] == (
+        "it stands as 1, synced by its NtryRef alone, as earlier versions did: delete that Tx first"
+    )
+    assert await txs(rig) == before
+
+
+async def test_another_entry_s_number_is_no_hindrance(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    await rig.synced(tx("1", 50_00, posted="2024-03-04"))
+    write_entry(twofold, "am", "Alice")
+    assert await twofold.run("sync-statement", "a.xml", *TO) == 0
+    assert list(await txs(rig)) == ["am%1F1", "1"]
+
+
 @pytest.mark.parametrize(
     "argv, problem",
     [

@@ -417,7 +417,10 @@ def test_a_camt_entry_has_the_lowest_certain_id_of_the_bank() -> None:
     without = text.replace("<AcctSvcrRef>2024-03-05/0001</AcctSvcrRef>", "")
     assert read_camt("f", without.encode())[0].rows[0].bank_id == "tx-9"
     without = without.replace("<TxId>tx-9</TxId>", "")
-    assert read_camt("f", without.encode())[0].rows[0].bank_id == "1"
+    (row, *_) = read_camt("f", without.encode())[0].rows
+    assert (row.bank_id, row.earlier_id) == ("2024-03-05\x1f1", "1")
+    (row, *_) = read_camt("f", without.replace("<Id>2024-03-05</Id>", "").encode())[0].rows
+    assert (row.bank_id, row.earlier_id) == (None, "1")
 
 
 @pytest.mark.parametrize(
