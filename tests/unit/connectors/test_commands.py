@@ -221,6 +221,49 @@ async def test_a_key_is_replaced_by_one_of_the_same_account_and_side(rig: Connec
     assert stored(rig) == before
 
 
+async def test_a_key_that_may_not_ask_for_its_account_must_show_what_is_synced(
+    rig: ConnectRig,
+) -> None:
+    rig.server.may_ask_account = False
+    await rig.create(account=ACCOUNT)
+    await rig.sync()
+    rig.server.key = newer = "rk_test_newer0123456789"
+    rig.server.add(transaction(3))
+    await rig.command("set-key", *NAMED, secret=newer)
+    await rig.sync()
+    rig.judge()
+    ours = rig.server.held
+    for held in ([transaction(9, id="txn_of_another")], []):
+        rig.server.key, rig.server.held = "rk_test_another0123456789", held
+        told = await refused(rig, "set-key", *NAMED, secret=rig.server.key)
+        assert "none of its newest transactions is synced in the Link" in told
+        assert "--unchecked" in told
+    rig.server.held = ours
+    await rig.later()
+    rig.judge()
+
+
+async def test_an_unchecked_key_is_taken_as_it_is(rig: ConnectRig) -> None:
+    rig.server.may_ask_account = False
+    await rig.create(account=ACCOUNT)
+    await rig.sync()
+    rig.server.key = newer = "rk_test_newer0123456789"
+    rig.server.add(*[transaction(n) for n in range(10, 120)])
+    await refused(rig, "set-key", *NAMED, secret=newer)
+    await rig.command("set-key", *NAMED, "--unchecked", secret=newer)
+    await rig.sync()
+    rig.judge()
+
+
+async def test_a_link_that_has_seen_nothing_takes_any_key_of_its_side(rig: ConnectRig) -> None:
+    rig.server.may_ask_account = False
+    await rig.create(account=ACCOUNT)
+    rig.server.key = newer = "rk_test_newer0123456789"
+    await rig.command("set-key", *NAMED, secret=newer)
+    await rig.sync()
+    rig.judge()
+
+
 async def test_what_signs_webhooks_has_its_form(rig: ConnectRig) -> None:
     await rig.create()
     assert "begins with whsec_" in await refused(rig, "set-webhook-secret", *NAMED, secret="x")
