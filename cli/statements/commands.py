@@ -27,6 +27,7 @@ from cli.statements.comparing import (
     compare,
     read_standing,
     report_rows,
+    still_standing,
     to_send,
 )
 from cli.statements.csv_files import CsvForm, read_csv
@@ -323,7 +324,8 @@ async def sync_statement(context: Context) -> None:
         taken = _take(context, statements, account)
         for note in [*notes, *taken.notes][:CLI_ERRORS_SHOWN_MAX]:
             context.tell(f"note: {note}")
-        compared = compare(taken.txs, await _find_standing(api, account, taken.txs))
+        standing = await _find_standing(api, account, [*taken.corrected, *taken.txs])
+        compared = still_standing(taken.corrected, standing) + compare(taken.txs, standing)
         refused = [each for each in compared if each.status == "refused"]
         is_sent = not arguments.dry_run and not refused
         if is_sent:

@@ -64,6 +64,19 @@ def compare(wanted: Iterable[WantedTx], standing: Mapping[str, Standing]) -> lis
     return [_compared(tx, standing) for tx in wanted]
 
 
+def still_standing(
+    corrected: Iterable[WantedTx], standing: Mapping[str, Standing]
+) -> list[Compared]:
+    """What the bank has taken back and still stands: a Tx goes only by being deleted."""
+    do = "reverse the entries that account for it, delete it (deleteCustomTxs), then sync again"
+    told = f"the bank takes back the Tx {{}}, which still stands: {do}"
+    return [
+        Compared(tx, "refused", told.format(tx.external_id))
+        for tx in corrected
+        if tx.external_id in standing
+    ]
+
+
 def _compared(tx: WantedTx, standing: Mapping[str, Standing]) -> Compared:
     stands = standing.get(tx.external_id)
     if stands is None:

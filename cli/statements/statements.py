@@ -39,6 +39,14 @@ class SkippedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """What the bank takes back: the transaction of `bank_id`, by a row that says so."""
+
+    row: StatementRow
+    bank_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One account's transactions over some time, in the order of the file."""
 
@@ -48,6 +56,7 @@ class Statement:
     skipped: tuple[SkippedRow, ...] = ()
     opening: Figure | None = None
     closing: Figure | None = None
+    corrections: tuple[Correction, ...] = ()
 
 
 class Problems:

@@ -38,10 +38,13 @@ class WantedTx:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a file comes to. `notes`: what people should know of it."""
+    """What a file comes to. `notes`: what people should know of it; `corrected`: what the bank has
+    taken back, each told by the row that does it. None of those may stand any more.
+    """
 
     txs: tuple[WantedTx, ...]
     notes: tuple[str, ...]
+    corrected: tuple[WantedTx, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,12 @@ def take(file: str, statements: Sequence[Statement], rules: Rules) -> Taken:
     derived = DerivedIds()
     by_id: dict[str, WantedTx] = {}
     places: dict[str, Place] = {}
+    corrections = _Corrections(statements)
     for place, statement in enumerate(statements):
         own = []
         for number, row in enumerate(statement.rows):
             tx = _wanted(row, statement, rules, derived, problems)
-            if tx is None:
+            if tx is None or corrections.take_back(row, tx):
                 continue
             first = by_id.setdefault(tx.external_id, tx)
             if first is tx:
@@ -88,7 +92,45 @@ def take(file: str, statements: Sequence[Statement], rules: Rules) -> Taken:
             else:
                 problems.add(where, f"{imbalance} (--ignore-balances takes it all the same)")
     problems.raise_any()
-    return Taken(_with_others(statements, rules, by_id, places), tuple(notes))
+    corrected = corrections.as_txs(rules, problems, notes)
+    problems.raise_any()
+    return Taken(_with_others(statements, rules, by_id, places), tuple(notes), corrected)
+
+
+class _Corrections:
+    """What the bank takes back in the same file, or in an earlier one."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        self._all = [
+            (each, statement) for statement in statements for each in statement.corrections
+        ]
+        self._by_bank_id = {each.bank_id: each.row.where for each, _ in self._all}
+        self._left_out: dict[str, list[WantedTx]] = {}
+
+    def take_back(self, row: StatementRow, tx: WantedTx) -> bool:
+        """Whether the row is one of those: then it isn't booked."""
+        if row.bank_id not in self._by_bank_id:
+            return False
+        assert row.bank_id is not None
+        self._left_out.setdefault(row.bank_id, []).append(tx)
+        return True
+
+    def as_txs(self, rules: Rules, problems: Problems, notes: list[str]) -> tuple[WantedTx, ...]:
+        """The ids under which what was taken back may stand."""
+        txs: dict[str, WantedTx] = {}
+        for each, statement in self._all:
+            row, left_out = each.row, self._left_out.get(each.bank_id, [])
+            notes += [f"{tx.where} is taken back by {row.where}: it is left out" for tx in left_out]
+            ids = [tx.external_id for tx in left_out]
+            if not ids and not rules.derive_ids:
+                ids = [safe_external_id(each.bank_id)]
+            if not ids:
+                told = "which isn't in the file: delete its Tx if there is one"
+                notes.append(f"{row.where} takes back {each.bank_id[:80]}, {told}")
+            tx = _wanted(row, statement, rules, DerivedIds(), problems)
+            if tx is not None:
+                txs |= {name: replace(tx, external_id=name) for name in ids}
+        return tuple(txs.values())
 
 
 def _with_others(

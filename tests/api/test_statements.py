@@ -232,6 +232,63 @@ async def test_a_refusal_in_the_middle_says_the_row_and_what_was_synced(
     assert len(await txs(rig)) == 101
 
 
+CORRECTED = "2024/03/02-1"
+
+
+def write_correction(twofold: TwinCommandLine, action: str) -> None:
+    """The bank's file with a row that takes another one of it back."""
+    text = (FILES / "checking.ofx").read_bytes().decode("cp1252")
+    row = f"<FITID>c1<CORRECTFITID>{CORRECTED}<CORRECTACTION>{action}<NAME>Anew</STMTTRN>"
+    text = text.replace(
+        "</BANKTRANLIST>",
+        f"<STMTTRN><TRNTYPE>CHECK<DTPOSTED>20240304<TRNAMT>-40.50{row}</BANKTRANLIST>",
+    )
+    (twofold.folder / "a.ofx").write_bytes(text.encode("cp1252"))
+
+
+@pytest.mark.parametrize("flags", [(), ("--derive-ids",)], ids=["own", "derived"])
+@pytest.mark.parametrize("action, added", [("REPLACE", {"Anew"}), ("DELETE", set())])
+async def test_a_correction_is_taken_once_what_it_corrects_is_deleted(
+    twofold: TwinCommandLine,
+    rig: LinkRig,
+    action: str,
+    added: set[str],
+    flags: tuple[str, ...],
+) -> None:
+    link = await rig.bank()
+    sent = ("sync-statement", str(FILES / "checking.ofx"), *TO, *flags)
+    assert await twofold.run(*sent) == 0
+    before = await txs(rig)
+    write_correction(twofold, action)
+    for _ in range(2):
+        assert await twofold.run("sync-statement", "a.ofx", *TO, *flags) == 1
+        assert "which still stands: reverse the entries that account for it" in twofold.err
+        assert await txs(rig) == before
+    (name,) = [name for name, each in before.items() if each[3].startswith("Caf")]
+    match = {"linkId": link["id"], "externalId": "checking"}
+    listed = (await rig.ask(LIST_TXS, match=match, first=200)).data["externalAccount"]["txs"]
+    (found,) = [each["id"] for each in listed["nodes"] if each["externalId"] == name]
+    await rig.delete(found)
+    for _ in range(2):
+        assert await twofold.run("sync-statement", "a.ofx", *TO, *flags) == 0
+    after = await txs(rig)
+    left = {each[3] for each in before.values() if not each[3].startswith("Caf")}
+    assert {each[3] for each in after.values()} == left | added
+    assert f"takes {CORRECTED} back" in twofold.out or action == "REPLACE"
+
+
+@pytest.mark.parametrize("action", ["REPLACE", "DELETE"])
+async def test_what_never_stood_is_left_out_of_the_file_that_corrects_it(
+    twofold: TwinCommandLine, rig: LinkRig, action: str
+) -> None:
+    await rig.bank()
+    write_correction(twofold, action)
+    assert await twofold.run("sync-statement", "a.ofx", *TO) == 0
+    assert f"transaction 2 ({CORRECTED}) is taken back by transaction 4 (c1)" in twofold.err
+    assert len(await txs(rig)) == 2 + (action == "REPLACE")
+    assert not [each for each in (await txs(rig)).values() if each[3].startswith("Caf")]
+
+
 async def test_what_a_bank_has_not_booked_is_skipped_and_told(
     twofold: TwinCommandLine, rig: LinkRig
 ) -> None:

@@ -303,8 +303,8 @@ def test_an_ofx_file_of_xml_may_have_several_accounts_of_which_one_is_taken() ->
         ),
         (
             "<NAME>Fee",
-            "<CORRECTFITID>77<CORRECTACTION>DELETE",
-            "transaction 3 (2024/03/03-1): corrects 77: an amount never changes, so delete that Tx",
+            "<CORRECTFITID>77<CORRECTACTION>UNDO",
+            "transaction 3 (2024/03/03-1): corrects 77 by UNDO, not REPLACE or DELETE",
         ),
         (
             "<BALAMT>1308.45",
