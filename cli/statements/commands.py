@@ -322,8 +322,7 @@ async def sync_statement(context: Context) -> None:
     async with context.api() as api:
         link, account = await _find_account(context, api, statements)
         taken = _take(context, statements, account)
-        for note in [*notes, *taken.notes][:CLI_ERRORS_SHOWN_MAX]:
-            context.tell(f"note: {note}")
+        _tell_notes(context, [*taken.notes, *notes])
         standing = await _find_standing(api, account, [*taken.corrected, *taken.txs])
         compared = still_standing(taken.corrected, standing) + compare(taken.txs, standing)
         refused = [each for each in compared if each.status == "refused"]
@@ -339,6 +338,15 @@ async def sync_statement(context: Context) -> None:
         context.tell(f"the account {arguments.account} would be created")
     if refused:
         raise CommandFailure(_refusal(refused, len(compared)))
+
+
+def _tell_notes(context: Context, notes: Sequence[str]) -> None:
+    """The first ones, and how many more there are."""
+    for note in notes[:CLI_ERRORS_SHOWN_MAX]:
+        context.tell(f"note: {note}")
+    more = len(notes) - CLI_ERRORS_SHOWN_MAX
+    if more > 0:
+        context.tell(f"and {more} more note{'s' if more > 1 else ''}")
 
 
 def _take(context: Context, statements: Sequence[Statement], account: Account) -> Taken:

@@ -38,7 +38,8 @@ class WantedTx:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a file comes to. `notes`: what people should know of it; `corrected`: what the bank has
+    """What a file comes to. `notes`: what people should know of it, imbalances
+    first; `corrected`: what the bank has
     taken back, each told by the row that does it. None of those may stand any more.
     """
 
@@ -63,6 +64,7 @@ def take(file: str, statements: Sequence[Statement], rules: Rules) -> Taken:
     """The Txs of the statements. Raises CommandFailure with everything that is wrong."""
     problems = Problems(file)
     notes: list[str] = []
+    imbalances: list[str] = []
     derived = DerivedIds()
     by_id: dict[str, WantedTx] = {}
     places: dict[str, Place] = {}
@@ -88,13 +90,14 @@ def take(file: str, statements: Sequence[Statement], rules: Rules) -> Taken:
         if imbalance is not None:
             where = f"statement {place + 1}"
             if rules.ignore_balances:
-                notes.append(f"{where}: {imbalance}")
+                imbalances.append(f"{where}: {imbalance}")
             else:
                 problems.add(where, f"{imbalance} (--ignore-balances takes it all the same)")
     problems.raise_any()
     corrected = corrections.as_txs(rules, problems, notes)
     problems.raise_any()
-    return Taken(_with_others(statements, rules, by_id, places), tuple(notes), corrected)
+    txs = _with_others(statements, rules, by_id, places)
+    return Taken(txs, (*imbalances, *notes), corrected)
 
 
 class _Corrections:

@@ -417,6 +417,19 @@ async def test_another_entry_s_number_is_no_hindrance(
     assert list(await txs(rig)) == ["am%1F1", "1"]
 
 
+async def test_an_imbalance_is_the_first_note_and_the_others_are_counted(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    write(twofold, *[f"2024-03-01,1,x,n{place // 2}" for place in range(24)])
+    balances = ("--opening-balance", "0", "--closing-balance", "24", "--ignore-balances")
+    assert await sync(twofold, *balances) == 0
+    notes = twofold.err.splitlines()
+    assert "come to 12.00, the closing balance is 24.00" in notes[0]
+    assert notes[1] == "note: line 3 is line 2 again: it is taken once"
+    assert (len(notes), notes[-1]) == (11, "and 3 more notes")
+
+
 @pytest.mark.parametrize(
     "argv, problem",
     [
