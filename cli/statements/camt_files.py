@@ -135,19 +135,22 @@ class _Parser(DefusedXMLParser):
         if status != _BOOKED:
             self.problems.add(where, f"has the status {status}, which is neither booked nor not")
             return
-        posted_ms = _posted(entry)
+        posted = _posted(entry)
         money = _money(entry)
-        for each in (posted_ms, money):
+        for each in (posted, money):
             if isinstance(each, str):
                 self.problems.add(where, each)
-        if isinstance(posted_ms, str) or isinstance(money, str):
+        if isinstance(posted, str) or isinstance(money, str):
             return
         figure, currency = money
+        posted_ms, earlier_ms = posted
         bank_id, reference = _entry_id(entry, details), None
         if bank_id is None:
             reference = _text(entry, "NtryRef")
             bank_id = _within(into.id, reference)
-        whole = StatementRow(where, posted_ms, figure, currency, description, bank_id, reference)
+        whole = StatementRow(
+            where, posted_ms, figure, currency, description, bank_id, reference, earlier_ms
+        )
         rows = [whole]
         if len(details) > 1:
             parts = _split(whole, details)
@@ -204,7 +207,8 @@ def _split(whole: StatementRow, details: Sequence[Element]) -> list[StatementRow
         total = _sum(total, figure)
         where = f"{whole.where}, transaction {place}"
         text = _details_text(each, figure.digits < 0) or whole.description
-        rows.append(StatementRow(where, whole.posted_ms, figure, currency, text, _details_id(each)))
+        part = StatementRow(where, whole.posted_ms, figure, currency, text, _details_id(each))
+        rows.append(replace(part, earlier_ms=whole.earlier_ms))
     if _sum(total, whole.figure.negated()).digits:
         return "the transactions of the batch don't add up to the entry"
     return rows
@@ -266,15 +270,18 @@ def _money_of(amount: Element | None, direction: str | None, is_debit: bool | No
     return (figure.negated() if below_zero else figure), currency
 
 
-def _posted(entry: Element) -> int | str:
-    """When the entry was booked, or what is wrong with that."""
+def _posted(entry: Element) -> tuple[int, int | None] | str:
+    """When the entry was booked, and when earlier versions took it to be; or what is wrong with
+    that. A date's zone says nothing: a booking day is one of the calendar.
+    """
     for name in ("BookgDt", "ValDt"):
         text = _text(entry, name, "DtTm") or _text(entry, name, "Dt")
         if text is not None:
             zoned = _ZONED_DATE.fullmatch(text)
-            moment = f"{zoned[1]}T00:00:00{zoned[2]}" if zoned else text
-            posted_ms = parse_datetime(moment)
-            return f"{text[:40]!r} is not a date" if posted_ms is None else posted_ms
+            posted_ms = parse_datetime(zoned[1] if zoned else text)
+            if posted_ms is None:
+                return f"{text[:40]!r} is not a date"
+            return posted_ms, parse_datetime(f"{zoned[1]}T00:00:00{zoned[2]}") if zoned else None
     return "has neither a booking date nor a value date"
 
 

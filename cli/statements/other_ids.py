@@ -4,7 +4,7 @@ and --split-batches or without. Whoever changes them for an account would book a
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from cli.statements.external_ids import DerivedIds, safe_external_id
@@ -43,13 +43,20 @@ class _Reading:
     derive_ids: bool
     is_split_otherwise: bool
     is_derived_otherwise: bool
+    is_dated_otherwise: bool  # as earlier versions did
 
     def rows_of(self, row: StatementRow) -> Sequence[StatementRow]:
         """What it makes of the row."""
-        return row.instead if self.is_split_otherwise and row.instead else (row,)
+        rows = row.instead if self.is_split_otherwise and row.instead else (row,)
+        if not self.is_dated_otherwise:
+            return rows
+        moments = [each.posted_ms if each.earlier_ms is None else each.earlier_ms for each in rows]
+        return [replace(each, posted_ms=ms) for each, ms in zip(rows, moments, strict=True)]
 
     def told(self, row: StatementRow) -> str:
         """How it differs for the row."""
+        if self.is_dated_otherwise and row.earlier_ms is not None:
+            return "synced by its date's zone, as earlier versions did: delete that Tx first"
         flags = []
         if self.is_derived_otherwise:
             flags.append(f"{'with' if self.derive_ids else 'without'} --derive-ids")
@@ -65,10 +72,11 @@ def other_ids(
 ) -> Mapping[Place, Sequence[OtherId]]:
     """The ids of every row in all other readings, the least different reading first."""
     found: dict[Place, list[OtherId]] = defaultdict(list)
-    for is_split_otherwise, is_derived_otherwise in product((False, True), repeat=2):
-        if is_split_otherwise or is_derived_otherwise:
-            derive = derive_ids != is_derived_otherwise
-            reading = _Reading(derive, is_split_otherwise, is_derived_otherwise)
+    is_zoned = any(row.earlier_ms is not None for each in statements for row in each.rows)
+    for otherwise in product((False, True) if is_zoned else (False,), *[(False, True)] * 2):
+        if any(otherwise):
+            is_dated, is_split, is_derived = otherwise
+            reading = _Reading(derive_ids != is_derived, is_split, is_derived, is_dated)
             for place, other in _read(statements, reading, priced):
                 found[place].append(other)
     for place, other in _earlier(statements, priced):

@@ -25,6 +25,7 @@ class StatementRow:
     description: str
     bank_id: str | None  # the bank's own id of the transaction
     earlier_id: str | None = None  # under which earlier versions synced it; others may have it too
+    earlier_ms: int | None = None  # when earlier versions took it to be posted, where not then
     # What --split-batches, or leaving it out, makes of it: a batch's parts, or a part's batch.
     instead: tuple["StatementRow", ...] = ()
 

@@ -365,13 +365,15 @@ async def test_a_batch_is_not_booked_again_where_its_flags_change(
     assert await txs(rig) == before
 
 
-def write_entry(twofold: TwinCommandLine, statement: str, text: str) -> None:
+def write_entry(
+    twofold: TwinCommandLine, statement: str, text: str, day: str = "2024-03-05"
+) -> None:
     """A statement whose one entry has a reference within the statement alone."""
     (twofold.folder / "a.xml").write_text(
         "<?xml version='1.0'?><Document><BkToCstmrStmt><Stmt>"
         f"<Id>{statement}</Id><Acct><Id><IBAN>DE1</IBAN></Id><Ccy>USD</Ccy></Acct>"
         "<Ntry><NtryRef>1</NtryRef><Amt Ccy='USD'>50.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>"
-        "<Sts>BOOK</Sts><BookgDt><Dt>2024-03-05</Dt></BookgDt>"
+        f"<Sts>BOOK</Sts><BookgDt><Dt>{day}</Dt></BookgDt>"
         f"<AddtlNtryInf>{text}</AddtlNtryInf></Ntry></Stmt></BkToCstmrStmt></Document>"
     )
 
@@ -404,6 +406,33 @@ async def test_an_entry_that_stands_by_its_number_alone_is_not_booked_again(
     assert told(twofold)[0][-1] == (
         "it stands as 1, synced by its NtryRef alone, as earlier versions did: delete that Tx first"
     )
+    assert await txs(rig) == before
+
+
+async def test_a_booking_day_is_the_calendar_s_whatever_its_zone(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    for day in ("2024-01-01+01:00", "2024-01-01-05:00", "2024-01-01Z", "2024-01-01"):
+        write_entry(twofold, "am", "Alice", day)
+        assert await twofold.run("sync-statement", "a.xml", *TO, "--derive-ids") == 0
+    ((posted, *_),) = (await txs(rig)).values()
+    assert posted == "2024-01-01T00:00:00.000Z"
+
+
+async def test_an_entry_that_stands_by_its_zone_s_day_is_not_booked_again(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    write_entry(twofold, "am", "Alice", "2023-12-31T23:00:00Z")
+    path = twofold.folder / "a.xml"
+    path.write_text(path.read_text().replace("Dt>2", "DtTm>2").replace("Z</Dt>", "Z</DtTm>"))
+    assert await twofold.run("sync-statement", "a.xml", *TO, "--derive-ids") == 0
+    before = await txs(rig)
+    write_entry(twofold, "am", "Alice", "2024-01-01+01:00")
+    assert await twofold.run("sync-statement", "a.xml", *TO, *CSV, "--derive-ids") == 1
+    reason = "synced by its date's zone, as earlier versions did: delete that Tx first"
+    assert told(twofold)[0][-1].endswith(reason)
     assert await txs(rig) == before
 
 

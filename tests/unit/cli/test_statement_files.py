@@ -409,7 +409,8 @@ def test_every_version_of_the_message_is_read() -> None:
     assert read_camt("f", older.encode()) == read_camt("f", text.encode())
     dated = text.replace("<Dt>2024-03-05</Dt></BookgDt>", "<Dt>2024-03-05+01:00</Dt></BookgDt>")
     (statement,) = read_camt("f", dated.encode())
-    assert format_datetime(statement.rows[0].posted_ms) == "2024-03-04T23:00:00.000Z"
+    assert format_datetime(statement.rows[0].posted_ms) == "2024-03-05T00:00:00.000Z"
+    assert format_datetime(statement.rows[0].earlier_ms or 0) == "2024-03-04T23:00:00.000Z"
 
 
 def test_a_camt_entry_has_the_lowest_certain_id_of_the_bank() -> None:
