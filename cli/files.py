@@ -20,10 +20,9 @@ def read_schema_file(path: Path, variables: Mapping[str, str]) -> dict[str, Any]
     except (OSError, UnicodeDecodeError) as error:
         raise CommandFailure(f"can't read {path}: {_reason(error)}") from error
     try:
-        document = parse_jsonc(text)
+        document, unset = fill_in_variables(parse_jsonc(text), variables)
     except JsoncProblem as problem:
         raise CommandFailure(f"{path}: {problem}") from problem
-    document, unset = fill_in_variables(document, variables)
     if unset:
         named = ", ".join([f"${{{name}}}" for name in unset])
         raise CommandFailure(f"{path}: no variable is set for {named}")

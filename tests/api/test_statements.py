@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import os
 from collections.abc import AsyncIterator
 from io import StringIO
 from pathlib import Path
@@ -444,6 +445,15 @@ async def test_another_entry_s_number_is_no_hindrance(
     write_entry(twofold, "am", "Alice")
     assert await twofold.run("sync-statement", "a.xml", *TO) == 0
     assert list(await txs(rig)) == ["am%1F1", "1"]
+
+
+async def test_a_file_s_name_need_not_be_utf_8(twofold: TwinCommandLine, rig: LinkRig) -> None:
+    await rig.bank()
+    name = os.fsdecode(b"ums\xe4tze.csv")
+    (twofold.folder / name).write_text("date,amount,description\n2024-01-01,1.00,x\n")
+    assert await twofold.run("sync-statement", name, *TO) == 0
+    assert twofold.out.startswith("ums\\udce4tze.csv to Account checking")
+    assert len(await txs(rig)) == 1
 
 
 async def test_an_imbalance_is_the_first_note_and_the_others_are_counted(

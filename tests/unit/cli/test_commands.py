@@ -1,6 +1,7 @@
 """Commands from arguments to exit codes, on an API that answers what it is told."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO, StringIO
@@ -125,6 +126,37 @@ def test_verbose_tells_requests_but_no_secret(desk: Desk) -> None:
     assert "mutation StoreSchema(" in desk.err
     assert '{"schema": {"key": "books", "name": "books"}}' in desk.err
     assert "secret" not in desk.err
+
+
+@pytest.mark.parametrize(
+    "written, problem",
+    [
+        (b"export TWOFOLD_SCOPE='x\n", "No closing quotation"),
+        (b"TWOFOLD_SCOPE=\xff\n", "'utf-8' codec can't decode byte 0xff"),
+    ],
+)
+def test_a_connection_file_that_can_t_be_read_is_named(
+    desk: Desk, written: bytes, problem: str
+) -> None:
+    desk.write("fragment.jsonc", {"key": "books"})
+    (desk.folder / ".twofold").mkdir()
+    (desk.folder / ".twofold" / "dev.env").write_bytes(written)
+    assert desk.run("store-schema") == 1
+    assert desk.err.startswith(f"error: can't read {desk.folder}/.twofold/dev.env: {problem}")
+    assert desk.asked == []
+
+
+def test_a_schema_file_that_nests_without_end_is_refused(desk: Desk) -> None:
+    desk.write("deep.jsonc", '{"key":' + "[" * 900 + "]" * 900 + "}")
+    assert desk.run("verify-schema", "-p", "deep.jsonc") == 1
+    assert desk.err == f"error: {desk.folder}/deep.jsonc: nests deeper than 50\n"
+
+
+def test_a_file_s_name_need_not_be_utf_8(desk: Desk) -> None:
+    name = os.fsdecode(b"b\xfccher.jsonc")
+    desk.write(name, QUICKSTART.read_text())
+    assert desk.run("verify-schema", "-p", name) == 0
+    assert desk.out == "b\\udcfccher.jsonc: the Schema quickstart-schema is valid\n"
 
 
 def test_verify_schema_asks_no_service(desk: Desk) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cli.failures import CommandFailure
 from cli.statements import statements as bounds
 from cli.statements.camt_files import read_camt
-from cli.statements.csv_files import CsvForm, read_csv
+from cli.statements.csv_files import CsvForm, read_csv, read_posted
 from cli.statements.figures import Figure
 from cli.statements.ofx_files import read_moment, read_ofx
 from cli.statements.statements import Statement, choose_statements, described
@@ -220,6 +220,26 @@ def test_a_csv_of_a_million_rows_is_refused_before_it_is_all_read() -> None:
     data = b"date,amount,description\n" + b"2024-01-01,1,a\n" * 1_000_000
     problem = f"f has more than {STATEMENT_ROWS_MAX} rows: split it"
     assert refused(lambda: read_csv("f", data, CsvForm())) == [problem]
+
+
+@pytest.mark.parametrize(
+    "text, form, problem",
+    [
+        ("01.01.2024", "%d.%d.%Y", "'01.01.2024' is not a date as %d.%d.%Y"),
+        (
+            "9999-12-31 23:00 -0500",
+            "%Y-%m-%d %H:%M %z",
+            "'9999-12-31 23:00 -0500' is after the year 9999",
+        ),
+        (
+            "0001-01-01 01:00 +0500",
+            "%Y-%m-%d %H:%M %z",
+            "'0001-01-01 01:00 +0500' is before the year 0001",
+        ),
+    ],
+)
+def test_a_date_that_can_t_be_is_told(text: str, form: str, problem: str) -> None:
+    assert read_posted(text, form) == problem
 
 
 # --- OFX -----------------------------------------------------------------------------------------
