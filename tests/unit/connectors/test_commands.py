@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator
 from io import StringIO
 
@@ -10,7 +11,13 @@ import pytest
 
 from connectors.links import main_async, read_secret
 from connectors.sealing import Sealer
-from shared.errors import ConfigurationError, RejectionError, SourceRefused
+from connectors.stripe_source import StripeSource
+from shared.errors import (
+    ConfigurationError,
+    RejectionError,
+    SourceRefused,
+    SourceUnavailable,
+)
 from shared.limits import LINK_OVERLAP_S
 from shared.observe import JsonLines
 from shared.settings import load_settings
@@ -168,6 +175,28 @@ async def test_other_systems_are_not_supported_and_say_so(
     said = capsys.readouterr()
     assert f"{system} is not supported yet: a {system}Link can't be created" in said.err
     assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    "fault, kind",
+    [
+        (None, SourceRefused),
+        (500, SourceUnavailable),
+        ("cut", SourceUnavailable),
+        ("nonsense", SourceUnavailable),
+    ],
+)
+async def test_what_stripe_raised_hangs_on_to_none_of_our_exceptions(
+    rig: ConnectRig, fault: int | str | None, kind: type[Exception]
+) -> None:
+    key = KEY if fault else "rk_test_wrongwrongwrong"
+    rig.server.faults = [fault] if fault else []
+    source = StripeSource(key, ACCOUNT, NAME, rig.server.url)
+    with pytest.raises(kind) as caught:
+        await source.page(None, None)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert key not in "".join(traceback.format_exception(caught.value))
+    await source.close()
 
 
 # --- Operating ------------------------------------------------------------------------------------
