@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO, StringIO
@@ -157,6 +158,23 @@ def test_a_file_s_name_need_not_be_utf_8(desk: Desk) -> None:
     desk.write(name, QUICKSTART.read_text())
     assert desk.run("verify-schema", "-p", name) == 0
     assert desk.out == "b\\udcfccher.jsonc: the Schema quickstart-schema is valid\n"
+
+
+def test_a_file_that_is_there_keeps_its_permissions(desk: Desk) -> None:
+    kept, new = desk.folder / "kept.graphql", desk.folder / "new.graphql"
+    kept.write_text("old")
+    mask = os.umask(0o027)
+    try:
+        for mode in (0o600, 0o664):
+            kept.chmod(mode)
+            for path in (kept, new):
+                argv = ("gen-graphql", "--path", str(QUICKSTART), "--output", path.name)
+                assert desk.run(*argv) == 0
+            assert stat.S_IMODE(kept.stat().st_mode) == mode
+            assert stat.S_IMODE(new.stat().st_mode) == 0o640
+    finally:
+        os.umask(mask)
+    assert kept.read_text() == new.read_text() != "old"
 
 
 def test_verify_schema_asks_no_service(desk: Desk) -> None:
