@@ -17,6 +17,7 @@ from cli.context import Context
 from cli.failures import ApiRefusal, CommandFailure
 from cli.parsers import Commands, reaches_the_api
 from cli.reports.amounts import Unit, read_unit
+from cli.reports.rows import shown_text
 from cli.reports.writing import report_writer
 from cli.statements import documents
 from cli.statements.camt_files import read_camt
@@ -319,6 +320,10 @@ async def sync_statement(context: Context) -> None:
     """Syncs a file, or tells what syncing it would do."""
     arguments = context.arguments
     statements, notes = _read_statements(context)
+    numbers = dict.fromkeys([each.bank_account for each in statements if each.bank_account])
+    if numbers:
+        told = shown_text(", ".join(numbers))
+        context.tell(f"{arguments.file} is of the bank account {told}")
     async with context.api() as api:
         link, account = await _find_account(context, api, statements)
         taken = _take(context, statements, account)

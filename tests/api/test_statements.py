@@ -312,6 +312,20 @@ async def test_what_a_bank_has_not_booked_is_skipped_and_told(
     assert [row[1:5:3] for row in told(twofold)[4:]] == [("unchanged", "3"), ("skipped", "1")]
 
 
+async def test_a_file_that_names_its_account_is_told_with_it_before_anything_is_sent(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    file = str(FILES / "day.camt.xml")
+    told_first = f"{file} is of the bank account DE02120300000000202051"
+    assert await twofold.run("sync-statement", file, *TO, "--dry-run") == 1  # EUR into USD
+    assert twofold.err.splitlines()[0] == told_first
+    assert await txs(rig) == {}
+    new = ("--account", "giro", "--create-account", "Giro")
+    assert await twofold.run("sync-statement", file, "--link-ik", "bank", *new) == 0
+    assert twofold.err == f"{told_first}\n"
+
+
 async def test_an_ofx_statement_s_closing_balance_is_checked_from_a_given_opening_one(
     twofold: TwinCommandLine, rig: LinkRig
 ) -> None:
@@ -322,7 +336,9 @@ async def test_an_ofx_statement_s_closing_balance_is_checked_from_a_given_openin
     assert await txs(rig) == {}
     assert await twofold.run(*sent, "--opening-balance", "100.00") == 0
     assert len(await txs(rig)) == 3
-    assert twofold.err.startswith("note: ENCODING: ")
+    first, second = twofold.err.splitlines()
+    assert first == f"{FILES / 'checking.ofx'} is of the bank account 000123456789"
+    assert second.startswith("note: ENCODING: ")
 
 
 async def test_an_account_s_derived_ids_are_not_booked_again_under_the_bank_s_own(
