@@ -18,6 +18,7 @@ from cli.connection import (
     choose_connection,
     parse_written,
 )
+from cli.failures import CommandFailure
 
 Connect = Callable[[Connection], AbstractAsyncContextManager[GraphQL]]
 
@@ -62,7 +63,7 @@ class Context:
 
     def say(self, text: str) -> None:
         """A line on stdout."""
-        self.world.out.write(f"{text}\n".encode())
+        self.world.out.write(f"{text}\n".encode(errors="backslashreplace"))
 
     def tell(self, text: str) -> None:
         """A line on stderr, so that stdout may be where the output goes."""
@@ -81,6 +82,8 @@ class Context:
             written = parse_written((home / WRITTEN_FILE).read_text(encoding="utf-8"))
         except OSError:
             written = {}
+        except ValueError as error:  # no UTF-8, or a quote that isn't closed
+            raise CommandFailure(f"can't read {home / WRITTEN_FILE}: {error}") from error
         connection = choose_connection(flags, self.world.variables, written)
         async with self.world.connect(connection) as api:
             yield Telling(api, self.world.err) if self.arguments.verbose else api

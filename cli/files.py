@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -20,10 +21,9 @@ def read_schema_file(path: Path, variables: Mapping[str, str]) -> dict[str, Any]
     except (OSError, UnicodeDecodeError) as error:
         raise CommandFailure(f"can't read {path}: {_reason(error)}") from error
     try:
-        document = parse_jsonc(text)
+        document, unset = fill_in_variables(parse_jsonc(text), variables)
     except JsoncProblem as problem:
         raise CommandFailure(f"{path}: {problem}") from problem
-    document, unset = fill_in_variables(document, variables)
     if unset:
         named = ", ".join([f"${{{name}}}" for name in unset])
         raise CommandFailure(f"{path}: no variable is set for {named}")
@@ -52,12 +52,20 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
             except BaseException:
                 os.unlink(draft.name)
                 raise
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(draft.name, 0o666 & ~mask)
+        os.chmod(draft.name, _mode(path))
         os.replace(draft.name, path)
     except OSError as error:
         raise CommandFailure(f"can't write {path}: {_reason(error)}") from error
+
+
+def _mode(path: Path) -> int:
+    """The permissions of the file that is there, else those that a new one gets."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from shared.limits import JSON_DEPTH_MAX
+
 _COMMENT = re.compile(r'(?P<text>"(?:[^"\\\n]|\\.)*")|(?P<comment>//[^\n]*|/\*.*?\*/)', re.DOTALL)
 _COMMA_AT_END = re.compile(r'("(?:[^"\\\n]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
@@ -64,7 +66,10 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def fill_in_variables(value: Any, variables: Mapping[str, str]) -> tuple[Any, list[str]]:
-    """The value with every `${NAME}` in its strings replaced, and the names that are not set."""
+    """The value with every `${NAME}` in its strings replaced, and the names that are not set.
+
+    Raises JsoncProblem for a value that nests deeper than JSON_DEPTH_MAX.
+    """
     unset: dict[str, None] = {}
 
     def fill(found: re.Match[str]) -> str:
@@ -74,13 +79,15 @@ def fill_in_variables(value: Any, variables: Mapping[str, str]) -> tuple[Any, li
             return found.group()
         return variables[name]
 
-    def walk(each: Any) -> Any:
+    def walk(each: Any, depth: int = 0) -> Any:
+        if depth > JSON_DEPTH_MAX:
+            raise JsoncProblem(f"nests deeper than {JSON_DEPTH_MAX}")
         if isinstance(each, str):
             return _VARIABLE.sub(fill, each)
         if isinstance(each, dict):
-            return {name: walk(item) for name, item in each.items()}
+            return {name: walk(item, depth + 1) for name, item in each.items()}
         if isinstance(each, list):
-            return [walk(item) for item in each]
+            return [walk(item, depth + 1) for item in each]
         return each
 
     return walk(value), list(unset)

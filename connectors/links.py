@@ -29,7 +29,7 @@ import orjson
 from connectors.book import LinkBook, LinkSecrets, NativeLink
 from connectors.progress import Progress, again, resumed
 from connectors.sealing import SealBroken, Sealer
-from connectors.sources import NOT_SUPPORTED
+from connectors.sources import NOT_SUPPORTED, SourcePage
 from connectors.stripe_source import StripeSource, is_account_id, key_env
 from connectors.stripe_txs import stripe_account
 from shared.clock import Clock, SystemClock
@@ -40,7 +40,7 @@ from shared.errors import (
     SourceRefused,
     TwofoldError,
 )
-from shared.ledger.identifiers import link_id
+from shared.ledger.identifiers import external_account_id, link_id, tx_id
 from shared.ledger.links import INCREASE_LINK, STRIPE_LINK, UNIT_LINK, Link
 from shared.ledger.periods import format_datetime
 from shared.ledger.rejections import Rejection, reject
@@ -91,7 +91,7 @@ class LinkAdmin:
         if await StoredClients(self._services.table).workspace(workspace_id) is None:
             raise _fail(f"There is no workspace {workspace_id}.")
         env = _env_of(api_key)
-        found_id, currencies = await self._tried(api_key, account_id, name)
+        found_id, currencies, _ = await self._tried(api_key, account_id, name)
         wanted = new_link(self._services, workspace_id, STRIPE_LINK, ik, name, env)
         link, _ = await create_link(self._services, wanted)
         if link.type != STRIPE_LINK or link.env != env:
@@ -128,8 +128,10 @@ class LinkAdmin:
 
     async def _tried(
         self, api_key: str, account_id: str | None, name: str
-    ) -> tuple[str, list[str]]:
-        """The account of a key that may list balance transactions, and its currencies."""
+    ) -> tuple[str, list[str], SourcePage | None]:
+        """The account of a key that may list balance transactions, and its currencies. Where the
+        key may not ask for its account, that is only what was given: then with its first page.
+        """
         if account_id is not None and not is_account_id(account_id):
             raise _fail(f"{account_id!r} is not the id of a Stripe account: acct_….")
         source = StripeSource(api_key, account_id or "", name, self._url)
@@ -144,12 +146,12 @@ class LinkAdmin:
                         "The key may not ask which account it belongs to: give it by --account. "
                         f"({error})"
                     ) from None
-                return account_id, sorted(set(currencies))
+                return account_id, sorted(set(currencies)), page
         finally:
             await source.close()
         if account_id not in (None, found.id):
             raise _fail(f"The key belongs to the account {found.id}, not to {account_id}.")
-        return found.id, sorted({found.currency, *currencies})
+        return found.id, sorted({found.currency, *currencies}), None
 
     # --- Operating --------------------------------------------------------------------------------
     async def status(self, workspace_id: str | None) -> list[dict[str, Any]]:
@@ -163,19 +165,42 @@ class LinkAdmin:
         since_s = None if again_since == "all" else _day_s(again_since)
         return await self._change(workspace_id, ik, lambda progress: again(progress, since_s))
 
-    async def set_key(self, workspace_id: str, ik: str, api_key: str) -> dict[str, Any]:
-        """Replaces the key by another one of the same account, once it was tried."""
+    async def set_key(
+        self, workspace_id: str, ik: str, api_key: str, unchecked: bool = False
+    ) -> dict[str, Any]:
+        """Replaces the key by another one of the same account, once it was tried. `unchecked`: also
+        where it doesn't show that the account is the same.
+        """
         state = await self._named(workspace_id, ik)
         link = await self._link(state)
         if _env_of(api_key) != link.env:
             raise _fail(f"The Link is in {link.env}, and the key is not.")
-        await self._tried(api_key, state.account_id, link.name)
+        _, _, page = await self._tried(api_key, state.account_id, link.name)
+        if page is not None and not unchecked and not await self._is_account_s(state, page):
+            raise _fail(
+                "The key may not ask which account it belongs to, and none of its newest "
+                f"transactions is synced in the Link {ik}: it may be another account's, whose "
+                "transactions could not be deleted again. Give it the permission to read its "
+                "account, or take it by --unchecked."
+            )
         try:
             kept = await self._kept(state)
         except SealBroken:  # the setting's secret was lost: so is the webhook's
             kept = LinkSecrets(workspace_id, "", "", await self._book.sealed(state.link_id))
         await self._keep(state, replace(kept, api_key=api_key))
         return await self._change(workspace_id, ik, resumed)
+
+    async def _is_account_s(self, state: NativeLink, page: SourcePage) -> bool:
+        """Whether a page of a key's transactions is the Link's account's: one stands there, or
+        nothing does yet.
+        """
+        grosses = [each.txs[0] for each in page.transactions]
+        wanted = [
+            keys.tx(tx_id(external_account_id(state.link_id, account), external_id, 1))
+            for account, external_id in [(tx.account.external_id, tx.external_id) for tx in grosses]
+        ]
+        found = await self._services.table.get_many(wanted, consistent=True)
+        return not state.progress.has_looked or any(each is not None for each in found)
 
     async def set_webhook_secret(self, workspace_id: str, ik: str, secret: str) -> dict[str, Any]:
         """Replaces the secret that the Link's webhooks are signed with."""
@@ -328,6 +353,9 @@ def parser() -> argparse.ArgumentParser:
     sync.add_argument("--since", metavar="DAY", help="with --again: what was created since")
     key = command("set-key", "Replace a Link's key; reads the new one.")
     key.add_argument("--key-from", metavar="VARIABLE", help="read the key from there")
+    key.add_argument(
+        "--unchecked", action="store_true", help="even if it doesn't show whose account it opens"
+    )
     secret = command("set-webhook-secret", "Set an endpoint's signing secret; reads it.")
     secret.add_argument("--secret-from", metavar="VARIABLE", help="read the secret from there")
     command("reseal", "Seal all secrets by the first of TWOFOLD_LINK_SECRET.", ik=False)
@@ -353,7 +381,7 @@ async def run(arguments: argparse.Namespace, admin: LinkAdmin, read: ReadSecret)
             values = await admin.sync(asked.workspace, asked.ik, since)
         case "set-key":
             api_key = read("Stripe's restricted key", asked.key_from)
-            values = await admin.set_key(asked.workspace, asked.ik, api_key)
+            values = await admin.set_key(asked.workspace, asked.ik, api_key, asked.unchecked)
         case "set-webhook-secret":
             secret = read("endpoint's signing secret", asked.secret_from)
             values = await admin.set_webhook_secret(asked.workspace, asked.ik, secret)

@@ -67,6 +67,13 @@ class Progress:
     refusals: tuple[Refusal, ...] = ()  # the newest, each transaction once
     refused: int = 0
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether a transaction was ever looked at."""
+        rounds = [each for each in (self.round, self.resting) if each is not None]
+        looked = any(each.looked for each in rounds)
+        return looked or self.synced > 0 or self.refused > 0 or self.high_s is not None
+
 
 def begun(progress: Progress) -> Progress:
     """A round that was left goes on; else the next one begins."""

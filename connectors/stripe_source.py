@@ -6,18 +6,17 @@ further: what is raised here is our own.
 
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any, TypeVar
 
 import aiohttp
 import stripe
 
 from connectors.sources import CursorLost, SourcePage
 from connectors.stripe_txs import currency_of, read_page
-from shared.errors import SourceError, SourceRefused, SourceUnavailable
+from shared.errors import SourceRefused, SourceUnavailable
 from shared.ledger.currencies import DEFAULT_CURRENCY
 from shared.limits import (
     LINK_TROUBLE_CHARS_MAX,
@@ -25,6 +24,8 @@ from shared.limits import (
     SOURCE_KEY_CHARS_MAX,
     SOURCE_PAGE_MAX,
 )
+
+T = TypeVar("T")
 
 LIVE = "livemode"
 TEST = "testmode"
@@ -79,38 +80,44 @@ class StripeSource:
             params["created"] = {"gte": since_s}
         if after is not None:
             params["starting_after"] = after
-        async with self._mapped(after):
+
+        async def ask() -> tuple[list[Any], object]:
             listed = await self._client.v1.balance_transactions.list_async(params)
             body: Mapping[str, Any] = listed.to_dict()
             found, has_more = body["data"], body["has_more"]
             if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
                 raise TypeError("not a list")
+            return found, has_more
+
+        found, has_more = await self._mapped(ask, after)
         return read_page(self._account_id, self._link_name, found, bool(has_more and found))
 
     async def account(self) -> StripeAccount:
         """The account that the key belongs to. Raises SourceRefused where the key may not ask."""
-        async with self._mapped(None):
+
+        async def ask() -> StripeAccount:
             told: Mapping[str, Any] = (
                 await self._client.v1.accounts.retrieve_current_async()
             ).to_dict()
             name = str(told["id"])
             if not is_account_id(name):
                 raise TypeError("not an account")
-        return StripeAccount(name, currency_of(told.get("default_currency")) or DEFAULT_CURRENCY)
+            currency = currency_of(told.get("default_currency"))
+            return StripeAccount(name, currency or DEFAULT_CURRENCY)
+
+        return await self._mapped(ask)
 
     async def close(self) -> None:
         """Closes its connections."""
         await self._http.close_async()
 
-    @asynccontextmanager
-    async def _mapped(self, after: str | None) -> AsyncIterator[None]:
-        """Raises ours instead of whatever the library and its HTTP client raise."""
+    async def _mapped(self, ask: Callable[[], Awaitable[T]], after: str | None = None) -> T:
+        """What `ask` answers. Raises ours instead of whatever the library and its HTTP client
+        raise, and outside of any handler, so that neither cause nor context hangs on to it.
+        """
         problem: Exception
         try:
-            yield
-            return
-        except (SourceError, CursorLost):
-            raise
+            return await ask()
         except stripe.StripeError as error:
             problem = self._problem(error, after)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -118,7 +125,7 @@ class StripeSource:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             text = f"Stripe's answer could not be read ({type(error).__name__})"
             problem = SourceUnavailable(text)
-        _raise(problem)
+        raise problem from None
 
     def _problem(self, error: stripe.StripeError, after: str | None) -> Exception:
         text = self._told(error)
@@ -146,8 +153,3 @@ class StripeSource:
 def _tls() -> ssl.SSLContext:
     """Trusts what the library trusts; made once, as reading all certificates takes a while."""
     return ssl.create_default_context(cafile=stripe.ca_bundle_path)
-
-
-def _raise(problem: Exception) -> NoReturn:
-    """Outside of any handler, so that no cause with its texts hangs on to it."""
-    raise problem

@@ -266,10 +266,12 @@ class Synchroniser:
             written = await self._write_chunk(held, chunk)
             count += written.new
             refusals += written.refusals
+        told = {each.id for each in held.progress.refusals}  # it comes with every look
         for each in refusals:
-            LOG.error(
-                TRANSACTION_REFUSED, link=held.link_id, transaction=each.id, reason=each.reason
-            )
+            if each.id not in told:
+                LOG.error(
+                    TRANSACTION_REFUSED, link=held.link_id, transaction=each.id, reason=each.reason
+                )
         return Written(count, tuple(refusals))
 
     async def _write_chunk(self, held: NativeLink, chunk: Sequence[SourceTransaction]) -> Written:

@@ -176,13 +176,13 @@ class TableWriter:
 
 
 def shown_text(text: str) -> str:
-    """The text with control and format characters, line ends too, as escapes."""
+    """The text with control and format characters, line ends and lone surrogates as escapes."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
         [
             each
-            if unicodedata.category(each) not in ("Cc", "Cf", "Zl", "Zp")
+            if unicodedata.category(each) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
             else each.encode("unicode_escape").decode()
             for each in text
         ]

@@ -13,7 +13,7 @@ entry takes back another one of the opposite direction.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
 
 from defusedxml.common import DefusedXmlException
@@ -35,6 +35,7 @@ from shared.limits import STATEMENT_DEPTH_MAX
 _MESSAGE = "BkToCstmrStmt"
 _OPENING, _CLOSING = ("OPBD", "PRCD"), ("CLBD",)
 _ZONED_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(Z|[+-][0-9]{2}:[0-9]{2})")
+_BETWEEN = "\x1f"  # no XML can hold it: no two pairs become one id
 _BOOKED = "BOOK"
 _PENDING = {"PDNG": "pending", "INFO": "for information", "FUTR": "in the future"}
 
@@ -75,6 +76,7 @@ def _local(element: Element) -> str:
 class _Open:
     """A statement while it is being read."""
 
+    id: str | None = None
     rows: list[StatementRow] = field(default_factory=list)
     skipped: list[SkippedRow] = field(default_factory=list)
 
@@ -115,6 +117,8 @@ class _Parser(DefusedXMLParser):
             self._entries += 1
             self._entry(f"entry {self._entries} (line {line})", element, self._open)
             element.clear()
+        elif self._open is not None and inside[-2:] == [_MESSAGE, "Stmt"] and name == "Id":
+            self._open.id = (element.text or "").strip() or None
         elif self._open is not None and inside[-1:] == [_MESSAGE] and name == "Stmt":
             self.statements.append(_statement(element, self._open, line, self.problems))
             self._open = None
@@ -131,24 +135,33 @@ class _Parser(DefusedXMLParser):
         if status != _BOOKED:
             self.problems.add(where, f"has the status {status}, which is neither booked nor not")
             return
-        posted_ms = _posted(entry)
+        posted = _posted(entry)
         money = _money(entry)
-        for each in (posted_ms, money):
+        for each in (posted, money):
             if isinstance(each, str):
                 self.problems.add(where, each)
-        if isinstance(posted_ms, str) or isinstance(money, str):
+        if isinstance(posted, str) or isinstance(money, str):
             return
         figure, currency = money
+        posted_ms, earlier_ms = posted
+        bank_id, reference = _entry_id(entry, details), None
+        if bank_id is None:
+            reference = _text(entry, "NtryRef")
+            bank_id = _within(into.id, reference)
         whole = StatementRow(
-            where, posted_ms, figure, currency, description, _entry_id(entry, details)
+            where, posted_ms, figure, currency, description, bank_id, reference, earlier_ms
         )
         rows = [whole]
-        if self._split_batches and len(details) > 1:
+        if len(details) > 1:
             parts = _split(whole, details)
-            if isinstance(parts, str):
+            if not self._split_batches:
+                instead = () if isinstance(parts, str) else tuple(parts)
+                rows = [replace(whole, instead=instead)]
+            elif isinstance(parts, str):
                 self.problems.add(where, parts)
                 return
-            rows = parts
+            else:
+                rows = [replace(part, instead=(whole,)) for part in parts]
         self._rows += len(rows)
         check_row_count(self._file, self._rows)
         into.rows += rows
@@ -194,7 +207,8 @@ def _split(whole: StatementRow, details: Sequence[Element]) -> list[StatementRow
         total = _sum(total, figure)
         where = f"{whole.where}, transaction {place}"
         text = _details_text(each, figure.digits < 0) or whole.description
-        rows.append(StatementRow(where, whole.posted_ms, figure, currency, text, _details_id(each)))
+        part = StatementRow(where, whole.posted_ms, figure, currency, text, _details_id(each))
+        rows.append(replace(part, earlier_ms=whole.earlier_ms))
     if _sum(total, whole.figure.negated()).digits:
         return "the transactions of the batch don't add up to the entry"
     return rows
@@ -256,28 +270,34 @@ def _money_of(amount: Element | None, direction: str | None, is_debit: bool | No
     return (figure.negated() if below_zero else figure), currency
 
 
-def _posted(entry: Element) -> int | str:
-    """When the entry was booked, or what is wrong with that."""
+def _posted(entry: Element) -> tuple[int, int | None] | str:
+    """When the entry was booked, and when earlier versions took it to be; or what is wrong with
+    that. A date's zone says nothing: a booking day is one of the calendar.
+    """
     for name in ("BookgDt", "ValDt"):
         text = _text(entry, name, "DtTm") or _text(entry, name, "Dt")
         if text is not None:
             zoned = _ZONED_DATE.fullmatch(text)
-            moment = f"{zoned[1]}T00:00:00{zoned[2]}" if zoned else text
-            posted_ms = parse_datetime(moment)
-            return f"{text[:40]!r} is not a date" if posted_ms is None else posted_ms
+            posted_ms = parse_datetime(zoned[1] if zoned else text)
+            if posted_ms is None:
+                return f"{text[:40]!r} is not a date"
+            return posted_ms, parse_datetime(f"{zoned[1]}T00:00:00{zoned[2]}") if zoned else None
     return "has neither a booking date nor a value date"
 
 
 def _entry_id(entry: Element, details: Sequence[Element]) -> str | None:
-    """The bank's id of an entry: its own, that of its only transaction, or its reference within
-    the statement.
-    """
+    """The bank's id of an entry: its own, or that of its only transaction."""
     only = details[0] if len(details) == 1 else None
-    return (
-        _text(entry, "AcctSvcrRef")
-        or (None if only is None else _details_id(only))
-        or _text(entry, "NtryRef")
-    )
+    return _text(entry, "AcctSvcrRef") or (None if only is None else _details_id(only))
+
+
+def _within(statement_id: str | None, reference: str | None) -> str | None:
+    """An id of an entry's reference, which by itself says nothing outside of its statement: many
+    banks number each one's entries from 1. None if either is missing.
+    """
+    if statement_id is None or reference is None:
+        return None
+    return f"{statement_id}{_BETWEEN}{reference}"
 
 
 def _details_id(details: Element) -> str | None:

@@ -17,6 +17,7 @@ from cli.context import Context
 from cli.failures import ApiRefusal, CommandFailure
 from cli.parsers import Commands, reaches_the_api
 from cli.reports.amounts import Unit, read_unit
+from cli.reports.rows import shown_text
 from cli.reports.writing import report_writer
 from cli.statements import documents
 from cli.statements.camt_files import read_camt
@@ -27,6 +28,7 @@ from cli.statements.comparing import (
     compare,
     read_standing,
     report_rows,
+    still_standing,
     to_send,
 )
 from cli.statements.csv_files import CsvForm, read_csv
@@ -260,15 +262,24 @@ async def _create_account(context: Context, api: GraphQL, account: Account) -> N
 async def _find_standing(
     api: GraphQL, account: Account, txs: Sequence[WantedTx]
 ) -> dict[str, Standing]:
-    """Those of the Txs that are there, by external id."""
-    standing: dict[str, Standing] = {}
+    """Those of the Txs that are there, by external id; of the others what stands in their place."""
     if account.id is None:
-        return standing
-    for first in range(0, len(txs), STATEMENT_LOOKUPS):
-        some = txs[first : first + STATEMENT_LOOKUPS]
+        return {}
+    standing = await _look_up(api, account.id, [tx.external_id for tx in txs])
+    missing = [tx for tx in txs if tx.external_id not in standing]
+    others = {each.external_id: None for tx in missing for each in tx.others}
+    return standing | await _look_up(api, account.id, list(others))
+
+
+async def _look_up(
+    api: GraphQL, account_id: str, external_ids: Sequence[str]
+) -> dict[str, Standing]:
+    standing: dict[str, Standing] = {}
+    for first in range(0, len(external_ids), STATEMENT_LOOKUPS):
+        some = external_ids[first : first + STATEMENT_LOOKUPS]
         asked = {
-            f"t{place}": {"accountId": account.id, "externalId": tx.external_id}
-            for place, tx in enumerate(some)
+            f"t{place}": {"accountId": account_id, "externalId": external_id}
+            for place, external_id in enumerate(some)
         }
         found = await api.execute(documents.find_txs(len(some)), asked)
         for node in found.values():
@@ -309,12 +320,16 @@ async def sync_statement(context: Context) -> None:
     """Syncs a file, or tells what syncing it would do."""
     arguments = context.arguments
     statements, notes = _read_statements(context)
+    numbers = dict.fromkeys([each.bank_account for each in statements if each.bank_account])
+    if numbers:
+        told = shown_text(", ".join(numbers))
+        context.tell(f"{arguments.file} is of the bank account {told}")
     async with context.api() as api:
         link, account = await _find_account(context, api, statements)
         taken = _take(context, statements, account)
-        for note in [*notes, *taken.notes][:CLI_ERRORS_SHOWN_MAX]:
-            context.tell(f"note: {note}")
-        compared = compare(taken.txs, await _find_standing(api, account, taken.txs))
+        _tell_notes(context, [*taken.notes, *notes])
+        standing = await _find_standing(api, account, [*taken.corrected, *taken.txs])
+        compared = still_standing(taken.corrected, standing) + compare(taken.txs, standing)
         refused = [each for each in compared if each.status == "refused"]
         is_sent = not arguments.dry_run and not refused
         if is_sent:
@@ -328,6 +343,15 @@ async def sync_statement(context: Context) -> None:
         context.tell(f"the account {arguments.account} would be created")
     if refused:
         raise CommandFailure(_refusal(refused, len(compared)))
+
+
+def _tell_notes(context: Context, notes: Sequence[str]) -> None:
+    """The first ones, and how many more there are."""
+    for note in notes[:CLI_ERRORS_SHOWN_MAX]:
+        context.tell(f"note: {note}")
+    more = len(notes) - CLI_ERRORS_SHOWN_MAX
+    if more > 0:
+        context.tell(f"and {more} more note{'s' if more > 1 else ''}")
 
 
 def _take(context: Context, statements: Sequence[Statement], account: Account) -> Taken:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from cli.reports.amounts import Money, Unit, read_unit
 from cli.reports.rows import Column, Row
+from cli.statements.other_ids import OtherId
 from cli.statements.statements import SkippedRow
 from cli.statements.wanted import WantedTx
 from shared.ledger.periods import format_datetime, parse_datetime
@@ -60,12 +61,29 @@ def read_standing(node: Mapping[str, Any]) -> Standing:
 
 def compare(wanted: Iterable[WantedTx], standing: Mapping[str, Standing]) -> list[Compared]:
     """What becomes of each Tx; `standing` by external id."""
-    return [_compared(tx, standing.get(tx.external_id)) for tx in wanted]
+    return [_compared(tx, standing) for tx in wanted]
 
 
-def _compared(tx: WantedTx, stands: Standing | None) -> Compared:
+def still_standing(
+    corrected: Iterable[WantedTx], standing: Mapping[str, Standing]
+) -> list[Compared]:
+    """What the bank has taken back and still stands: a Tx goes only by being deleted."""
+    do = "reverse the entries that account for it, delete it (deleteCustomTxs), then sync again"
+    told = f"the bank takes back the Tx {{}}, which still stands: {do}"
+    return [
+        Compared(tx, "refused", told.format(tx.external_id))
+        for tx in corrected
+        if tx.external_id in standing
+    ]
+
+
+def _compared(tx: WantedTx, standing: Mapping[str, Standing]) -> Compared:
+    stands = standing.get(tx.external_id)
     if stands is None:
-        return Compared(tx, "added")
+        other = next((each for each in tx.others if _stands(each, standing)), None)
+        if other is None:
+            return Compared(tx, "added")
+        return Compared(tx, "refused", f"it stands as {other.external_id}, {other.told}")
     differs = []
     if stands.unit.key != tx.unit.key:
         differs.append(f"it stands in {stands.unit.key}")
@@ -78,6 +96,11 @@ def _compared(tx: WantedTx, stands: Standing | None) -> Compared:
     if stands.description != tx.description:
         return Compared(tx, "changed", f"was {stands.description!r}")
     return Compared(tx, "unchanged")
+
+
+def _stands(other: OtherId, standing: Mapping[str, Standing]) -> bool:
+    found = standing.get(other.external_id)
+    return found is not None and other.is_meant(found.posted_ms, found.amount, found.unit.key)
 
 
 def to_send(compared: Iterable[Compared]) -> list[WantedTx]:

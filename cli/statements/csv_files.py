@@ -4,6 +4,7 @@ is written, is told by flags.
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from io import StringIO
 from cli.failures import CommandFailure
 from cli.statements.figures import DecimalMark, Figure, parse_figure
 from cli.statements.statements import Problems, Statement, StatementRow, check_row_count, described
-from shared.ledger.periods import INSTANT_MIN_MS, parse_datetime
+from shared.ledger.periods import INSTANT_MAX_MS, INSTANT_MIN_MS, parse_datetime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -215,9 +216,11 @@ def read_posted(text: str, date_format: str | None) -> int | str:
         return f"{text[:40]!r} is not a date as 2024-07-21" if found is None else found
     try:
         moment = datetime.strptime(text, date_format)  # noqa: DTZ007 - a zone may follow
-    except ValueError:
+    except (ValueError, re.error):  # re's, of a directive that is given twice
         return f"{text[:40]!r} is not a date as {date_format}"
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     posted_ms = (moment - _EPOCH) // _MS
-    return posted_ms if posted_ms >= INSTANT_MIN_MS else f"{text[:40]!r} is before the year 0001"
+    if posted_ms < INSTANT_MIN_MS:
+        return f"{text[:40]!r} is before the year 0001"
+    return posted_ms if posted_ms <= INSTANT_MAX_MS else f"{text[:40]!r} is after the year 9999"

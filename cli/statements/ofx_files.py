@@ -14,6 +14,7 @@ from bankfile.ofx.sgml import Node, parse_tags
 from cli.failures import CommandFailure
 from cli.statements.figures import Figure, parse_figure
 from cli.statements.statements import (
+    Correction,
     Problems,
     SkippedRow,
     Statement,
@@ -25,6 +26,7 @@ from shared.ledger.periods import parse_datetime
 
 _STATEMENTS = frozenset({"STMTRS", "CCSTMTRS"})
 _ACCOUNTS = ("BANKACCTFROM", "CCACCTFROM")
+_REPLACE, _DELETE = _ACTIONS = ("REPLACE", "DELETE")
 _MOMENT = re.compile(
     r"(?P<date>[0-9]{8})(?P<time>[0-9]{6}|[0-9]{4})?(?:\.(?P<ms>[0-9]{1,3}))?"
     r"(?:\[(?P<sign>[+-]?)(?P<hours>[0-9]{1,2})(?:\.(?P<part>[0-9]{1,2}))?(?::[^\]]*)?\])?"
@@ -65,12 +67,19 @@ def _statement(place: int, node: Node, problems: Problems) -> Statement:
     where = f"statement {place}"
     account = next((each for tag in _ACCOUNTS if (each := node.child(tag)) is not None), None)
     currency = node.child_text("CURDEF")
-    rows = []
+    rows, deletions, corrections = [], [], []
     for number, each in enumerate(node.find_all("STMTTRN"), 1):
         row = _row(number, each, problems)
-        if row is not None:
+        if row is None:
+            continue
+        corrected = each.text("CORRECTFITID")
+        if corrected is not None and corrected != row.bank_id:
+            corrections.append(Correction(row, corrected))
+        if corrected is not None and _action(each) == _DELETE:
+            deletions.append(SkippedRow(row.where, row.description, f"takes {corrected[:80]} back"))
+        else:
             rows.append(row)
-    skipped = [
+    skipped = deletions + [
         SkippedRow(f"pending transaction {number}", _description(each), "pending")
         for number, each in enumerate(node.find_all("STMTTRNP"), 1)
     ]
@@ -85,6 +94,7 @@ def _statement(place: int, node: Node, problems: Problems) -> Statement:
         rows=tuple(rows),
         skipped=tuple(skipped),
         closing=closing if isinstance(closing, Figure) else None,
+        corrections=tuple(corrections),
     )
 
 
@@ -97,9 +107,11 @@ def _row(number: int, node: Node, problems: Problems) -> StatementRow | None:
         if count > 1 or (count == 0 and tag != "FITID"):
             problems.add(where, f"has {count} {tag}")
             return None
-    if node.text("CORRECTFITID") is not None:
-        corrected = node.text("CORRECTFITID")
-        problems.add(where, f"corrects {corrected}: an amount never changes, so delete that Tx")
+    corrected, action = node.text("CORRECTFITID"), _action(node)
+    if corrected is not None and action not in _ACTIONS:
+        problems.add(
+            where, f"corrects {corrected[:80]} by {action[:80]}, not {' or '.join(_ACTIONS)}"
+        )
         return None
     figure = _figure(node.text("TRNAMT") or "")
     if isinstance(figure, str):
@@ -112,6 +124,10 @@ def _row(number: int, node: Node, problems: Problems) -> StatementRow | None:
     converted = node.child("CURRENCY")
     currency = None if converted is None else converted.child_text("CURSYM")
     return StatementRow(where, posted_ms, figure, currency, _description(node), bank_id)
+
+
+def _action(node: Node) -> str:
+    return (node.text("CORRECTACTION") or "nothing").strip().upper()
 
 
 def _description(node: Node) -> str:

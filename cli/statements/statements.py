@@ -24,6 +24,10 @@ class StatementRow:
     currency: str | None  # a currency's code, where the file says one
     description: str
     bank_id: str | None  # the bank's own id of the transaction
+    earlier_id: str | None = None  # under which earlier versions synced it; others may have it too
+    earlier_ms: int | None = None  # when earlier versions took it to be posted, where not then
+    # What --split-batches, or leaving it out, makes of it: a batch's parts, or a part's batch.
+    instead: tuple["StatementRow", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,14 @@ class SkippedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """What the bank takes back: the transaction of `bank_id`, by a row that says so."""
+
+    row: StatementRow
+    bank_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One account's transactions over some time, in the order of the file."""
 
@@ -45,6 +57,7 @@ class Statement:
     skipped: tuple[SkippedRow, ...] = ()
     opening: Figure | None = None
     closing: Figure | None = None
+    corrections: tuple[Correction, ...] = ()
 
 
 class Problems:

@@ -3,19 +3,20 @@
 A file is taken as a whole or not at all: whatever is wrong with any row is told, with the row.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from cli.reports.amounts import Money, Unit
 from cli.statements.external_ids import DerivedIds, safe_external_id
 from cli.statements.figures import Figure, minor_units
+from cli.statements.other_ids import OtherId, Place, other_ids
 from cli.statements.statements import Problems, Statement, StatementRow
 from shared.ledger.currencies import CUSTOM, currency_from_key, currency_precision, make_currency
 
 
 @dataclass(frozen=True, slots=True)
 class WantedTx:
-    """A Tx as the statement has it. `where`: its row."""
+    """A Tx as the statement has it. `where`: its row; `others`: ids it may stand under already."""
 
     where: str
     external_id: str
@@ -23,6 +24,7 @@ class WantedTx:
     amount: int
     unit: Unit
     description: str
+    others: tuple[OtherId, ...] = field(default=(), compare=False)
 
     def is_alike(self, other: "WantedTx") -> bool:
         """Whether both say the same."""
@@ -36,10 +38,14 @@ class WantedTx:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a file comes to. `notes`: what people should know of it."""
+    """What a file comes to. `notes`: what people should know of it, imbalances
+    first; `corrected`: what the bank has
+    taken back, each told by the row that does it. None of those may stand any more.
+    """
 
     txs: tuple[WantedTx, ...]
     notes: tuple[str, ...]
+    corrected: tuple[WantedTx, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +64,21 @@ def take(file: str, statements: Sequence[Statement], rules: Rules) -> Taken:
     """The Txs of the statements. Raises CommandFailure with everything that is wrong."""
     problems = Problems(file)
     notes: list[str] = []
+    imbalances: list[str] = []
     derived = DerivedIds()
     by_id: dict[str, WantedTx] = {}
+    places: dict[str, Place] = {}
+    corrections = _Corrections(statements)
     for place, statement in enumerate(statements):
         own = []
-        for row in statement.rows:
+        for number, row in enumerate(statement.rows):
             tx = _wanted(row, statement, rules, derived, problems)
-            if tx is None:
+            if tx is None or corrections.take_back(row, tx):
                 continue
             first = by_id.setdefault(tx.external_id, tx)
             if first is tx:
                 own.append(tx)
+                places[tx.external_id] = (place, number)
             elif first.is_alike(tx):
                 notes.append(f"{tx.where} is {first.where} again: it is taken once")
             else:
@@ -80,11 +90,74 @@ def take(file: str, statements: Sequence[Statement], rules: Rules) -> Taken:
         if imbalance is not None:
             where = f"statement {place + 1}"
             if rules.ignore_balances:
-                notes.append(f"{where}: {imbalance}")
+                imbalances.append(f"{where}: {imbalance}")
             else:
                 problems.add(where, f"{imbalance} (--ignore-balances takes it all the same)")
     problems.raise_any()
-    return Taken(tuple(by_id.values()), tuple(notes))
+    corrected = corrections.as_txs(rules, problems, notes)
+    problems.raise_any()
+    txs = _with_others(statements, rules, by_id, places)
+    return Taken(txs, (*imbalances, *notes), corrected)
+
+
+class _Corrections:
+    """What the bank takes back in the same file, or in an earlier one."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        self._all = [
+            (each, statement) for statement in statements for each in statement.corrections
+        ]
+        self._by_bank_id = {each.bank_id: each.row.where for each, _ in self._all}
+        self._left_out: dict[str, list[WantedTx]] = {}
+
+    def take_back(self, row: StatementRow, tx: WantedTx) -> bool:
+        """Whether the row is one of those: then it isn't booked."""
+        if row.bank_id not in self._by_bank_id:
+            return False
+        assert row.bank_id is not None
+        self._left_out.setdefault(row.bank_id, []).append(tx)
+        return True
+
+    def as_txs(self, rules: Rules, problems: Problems, notes: list[str]) -> tuple[WantedTx, ...]:
+        """The ids under which what was taken back may stand."""
+        txs: dict[str, WantedTx] = {}
+        for each, statement in self._all:
+            row, left_out = each.row, self._left_out.get(each.bank_id, [])
+            notes += [f"{tx.where} is taken back by {row.where}: it is left out" for tx in left_out]
+            ids = [tx.external_id for tx in left_out]
+            if not ids and not rules.derive_ids:
+                ids = [safe_external_id(each.bank_id)]
+            if not ids:
+                told = "which isn't in the file: delete its Tx if there is one"
+                notes.append(f"{row.where} takes back {each.bank_id[:80]}, {told}")
+            tx = _wanted(row, statement, rules, DerivedIds(), problems)
+            if tx is not None:
+                txs |= {name: replace(tx, external_id=name) for name in ids}
+        return tuple(txs.values())
+
+
+def _with_others(
+    statements: Sequence[Statement],
+    rules: Rules,
+    by_id: Mapping[str, WantedTx],
+    places: Mapping[str, Place],
+) -> tuple[WantedTx, ...]:
+    """The Txs, each with the ids of other readings that no Tx of this reading has."""
+
+    def priced(row: StatementRow, statement: Statement) -> tuple[int, str] | None:
+        unit = _unit(row.currency or statement.currency, rules)
+        amount = None if isinstance(unit, str) else minor_units(row.figure, unit.precision)
+        return (amount, unit.key) if isinstance(amount, int) and isinstance(unit, Unit) else None
+
+    found = other_ids(statements, rules.derive_ids, priced)
+    txs = []
+    for tx in by_id.values():
+        others: dict[str, OtherId] = {}
+        for other in found.get(places[tx.external_id], ()):
+            if other.external_id not in by_id:
+                others.setdefault(other.external_id, other)
+        txs.append(replace(tx, others=tuple(others.values())))
+    return tuple(txs)
 
 
 def unit_of(key: str) -> Unit | str:

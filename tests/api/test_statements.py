@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import os
 from collections.abc import AsyncIterator
 from io import StringIO
 from pathlib import Path
@@ -232,6 +233,63 @@ async def test_a_refusal_in_the_middle_says_the_row_and_what_was_synced(
     assert len(await txs(rig)) == 101
 
 
+CORRECTED = "2024/03/02-1"
+
+
+def write_correction(twofold: TwinCommandLine, action: str) -> None:
+    """The bank's file with a row that takes another one of it back."""
+    text = (FILES / "checking.ofx").read_bytes().decode("cp1252")
+    row = f"<FITID>c1<CORRECTFITID>{CORRECTED}<CORRECTACTION>{action}<NAME>Anew</STMTTRN>"
+    text = text.replace(
+        "</BANKTRANLIST>",
+        f"<STMTTRN><TRNTYPE>CHECK<DTPOSTED>20240304<TRNAMT>-40.50{row}</BANKTRANLIST>",
+    )
+    (twofold.folder / "a.ofx").write_bytes(text.encode("cp1252"))
+
+
+@pytest.mark.parametrize("flags", [(), ("--derive-ids",)], ids=["own", "derived"])
+@pytest.mark.parametrize("action, added", [("REPLACE", {"Anew"}), ("DELETE", set())])
+async def test_a_correction_is_taken_once_what_it_corrects_is_deleted(
+    twofold: TwinCommandLine,
+    rig: LinkRig,
+    action: str,
+    added: set[str],
+    flags: tuple[str, ...],
+) -> None:
+    link = await rig.bank()
+    sent = ("sync-statement", str(FILES / "checking.ofx"), *TO, *flags)
+    assert await twofold.run(*sent) == 0
+    before = await txs(rig)
+    write_correction(twofold, action)
+    for _ in range(2):
+        assert await twofold.run("sync-statement", "a.ofx", *TO, *flags) == 1
+        assert "which still stands: reverse the entries that account for it" in twofold.err
+        assert await txs(rig) == before
+    (name,) = [name for name, each in before.items() if each[3].startswith("Caf")]
+    match = {"linkId": link["id"], "externalId": "checking"}
+    listed = (await rig.ask(LIST_TXS, match=match, first=200)).data["externalAccount"]["txs"]
+    (found,) = [each["id"] for each in listed["nodes"] if each["externalId"] == name]
+    await rig.delete(found)
+    for _ in range(2):
+        assert await twofold.run("sync-statement", "a.ofx", *TO, *flags) == 0
+    after = await txs(rig)
+    left = {each[3] for each in before.values() if not each[3].startswith("Caf")}
+    assert {each[3] for each in after.values()} == left | added
+    assert f"takes {CORRECTED} back" in twofold.out or action == "REPLACE"
+
+
+@pytest.mark.parametrize("action", ["REPLACE", "DELETE"])
+async def test_what_never_stood_is_left_out_of_the_file_that_corrects_it(
+    twofold: TwinCommandLine, rig: LinkRig, action: str
+) -> None:
+    await rig.bank()
+    write_correction(twofold, action)
+    assert await twofold.run("sync-statement", "a.ofx", *TO) == 0
+    assert f"transaction 2 ({CORRECTED}) is taken back by transaction 4 (c1)" in twofold.err
+    assert len(await txs(rig)) == 2 + (action == "REPLACE")
+    assert not [each for each in (await txs(rig)).values() if each[3].startswith("Caf")]
+
+
 async def test_what_a_bank_has_not_booked_is_skipped_and_told(
     twofold: TwinCommandLine, rig: LinkRig
 ) -> None:
@@ -254,6 +312,20 @@ async def test_what_a_bank_has_not_booked_is_skipped_and_told(
     assert [row[1:5:3] for row in told(twofold)[4:]] == [("unchanged", "3"), ("skipped", "1")]
 
 
+async def test_a_file_that_names_its_account_is_told_with_it_before_anything_is_sent(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    file = str(FILES / "day.camt.xml")
+    told_first = f"{file} is of the bank account DE02120300000000202051"
+    assert await twofold.run("sync-statement", file, *TO, "--dry-run") == 1  # EUR into USD
+    assert twofold.err.splitlines()[0] == told_first
+    assert await txs(rig) == {}
+    new = ("--account", "giro", "--create-account", "Giro")
+    assert await twofold.run("sync-statement", file, "--link-ik", "bank", *new) == 0
+    assert twofold.err == f"{told_first}\n"
+
+
 async def test_an_ofx_statement_s_closing_balance_is_checked_from_a_given_opening_one(
     twofold: TwinCommandLine, rig: LinkRig
 ) -> None:
@@ -264,7 +336,153 @@ async def test_an_ofx_statement_s_closing_balance_is_checked_from_a_given_openin
     assert await txs(rig) == {}
     assert await twofold.run(*sent, "--opening-balance", "100.00") == 0
     assert len(await txs(rig)) == 3
-    assert twofold.err.startswith("note: ENCODING: ")
+    first, second = twofold.err.splitlines()
+    assert first == f"{FILES / 'checking.ofx'} is of the bank account 000123456789"
+    assert second.startswith("note: ENCODING: ")
+
+
+async def test_an_account_s_derived_ids_are_not_booked_again_under_the_bank_s_own(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    write(twofold, "2024-03-01,1,x,a/1", "2024-03-01,1,x,a2", "2024-03-01,1,x,")
+    assert await sync(twofold) == 0
+    first = await txs(rig)
+    assert await sync(twofold, "--derive-ids") == 1
+    do = "sync it so again, or delete that Tx first"
+    assert [row["reason"] for row in rows(twofold)[:3]] == [
+        "",  # what it is in both ways: the third row's
+        f"it stands as a2, synced without --derive-ids: {do}",
+        "",
+    ]
+    assert await txs(rig) == first
+
+
+@pytest.mark.parametrize("flags", [(), ("--derive-ids",)], ids=["own", "derived"])
+@pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])
+async def test_a_batch_is_not_booked_again_where_its_flags_change(
+    twofold: TwinCommandLine, rig: LinkRig, flags: tuple[str, ...], is_split: bool
+) -> None:
+    await rig.link()
+    new = ("--create-account", "Giro")
+    sent = ("sync-statement", str(FILES / "day.camt.xml"), *TO, *CSV, *new)
+    ways = {each: ("--split-batches",) if each else () for each in (False, True)}
+    assert await twofold.run(*sent, *flags, *ways[is_split]) == 0
+    before = await txs(rig)
+    other = ("--derive-ids",) if not flags else ()
+    for changed in ((*flags, *ways[not is_split]), (*other, *ways[not is_split])):
+        assert await twofold.run(*sent, *changed) == 1
+        reasons = [row[6] for row in told(twofold) if row[1] == "refused"]
+        how = f"{'with' if is_split else 'without'} --split-batches"
+        assert [reason for reason in reasons if how in reason]
+        assert "SyncStatementTxs" not in twofold.asked
+    assert await twofold.run(*sent, *other, *ways[is_split]) == 1
+    assert "SyncStatementTxs" not in twofold.asked
+    assert await twofold.run(*sent, *flags, *ways[is_split]) == 0
+    assert await txs(rig) == before
+
+
+def write_entry(
+    twofold: TwinCommandLine, statement: str, text: str, day: str = "2024-03-05"
+) -> None:
+    """A statement whose one entry has a reference within the statement alone."""
+    (twofold.folder / "a.xml").write_text(
+        "<?xml version='1.0'?><Document><BkToCstmrStmt><Stmt>"
+        f"<Id>{statement}</Id><Acct><Id><IBAN>DE1</IBAN></Id><Ccy>USD</Ccy></Acct>"
+        "<Ntry><NtryRef>1</NtryRef><Amt Ccy='USD'>50.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>"
+        f"<Sts>BOOK</Sts><BookgDt><Dt>{day}</Dt></BookgDt>"
+        f"<AddtlNtryInf>{text}</AddtlNtryInf></Ntry></Stmt></BkToCstmrStmt></Document>"
+    )
+
+
+async def test_two_statements_that_number_their_entries_alike_are_both_booked(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    for _ in range(2):
+        for statement, text in (("am", "Alice"), ("pm", "Bob"), ("night", "Bob")):
+            write_entry(twofold, statement, text)
+            assert await twofold.run("sync-statement", "a.xml", *TO) == 0
+    found = await txs(rig)
+    assert {name: each[3] for name, each in found.items()} == {
+        "am%1F1": "Alice",
+        "pm%1F1": "Bob",
+        "night%1F1": "Bob",
+    }
+
+
+@pytest.mark.parametrize("flags", [(), ("--derive-ids",)], ids=["own", "derived"])
+async def test_an_entry_that_stands_by_its_number_alone_is_not_booked_again(
+    twofold: TwinCommandLine, rig: LinkRig, flags: tuple[str, ...]
+) -> None:
+    await rig.bank()
+    await rig.synced(tx("1", 50_00, posted="2024-03-05"))
+    before = await txs(rig)
+    write_entry(twofold, "am", "Alice")
+    assert await twofold.run("sync-statement", "a.xml", *TO, *CSV, *flags) == 1
+    assert told(twofold)[0][-1] == (
+        "it stands as 1, synced by its NtryRef alone, as earlier versions did: delete that Tx first"
+    )
+    assert await txs(rig) == before
+
+
+async def test_a_booking_day_is_the_calendar_s_whatever_its_zone(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    for day in ("2024-01-01+01:00", "2024-01-01-05:00", "2024-01-01Z", "2024-01-01"):
+        write_entry(twofold, "am", "Alice", day)
+        assert await twofold.run("sync-statement", "a.xml", *TO, "--derive-ids") == 0
+    ((posted, *_),) = (await txs(rig)).values()
+    assert posted == "2024-01-01T00:00:00.000Z"
+
+
+async def test_an_entry_that_stands_by_its_zone_s_day_is_not_booked_again(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    write_entry(twofold, "am", "Alice", "2023-12-31T23:00:00Z")
+    path = twofold.folder / "a.xml"
+    path.write_text(path.read_text().replace("Dt>2", "DtTm>2").replace("Z</Dt>", "Z</DtTm>"))
+    assert await twofold.run("sync-statement", "a.xml", *TO, "--derive-ids") == 0
+    before = await txs(rig)
+    write_entry(twofold, "am", "Alice", "2024-01-01+01:00")
+    assert await twofold.run("sync-statement", "a.xml", *TO, *CSV, "--derive-ids") == 1
+    reason = "synced by its date's zone, as earlier versions did: delete that Tx first"
+    assert told(twofold)[0][-1].endswith(reason)
+    assert await txs(rig) == before
+
+
+async def test_another_entry_s_number_is_no_hindrance(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    await rig.synced(tx("1", 50_00, posted="2024-03-04"))
+    write_entry(twofold, "am", "Alice")
+    assert await twofold.run("sync-statement", "a.xml", *TO) == 0
+    assert list(await txs(rig)) == ["am%1F1", "1"]
+
+
+async def test_a_file_s_name_need_not_be_utf_8(twofold: TwinCommandLine, rig: LinkRig) -> None:
+    await rig.bank()
+    name = os.fsdecode(b"ums\xe4tze.csv")
+    (twofold.folder / name).write_text("date,amount,description\n2024-01-01,1.00,x\n")
+    assert await twofold.run("sync-statement", name, *TO) == 0
+    assert twofold.out.startswith("ums\\udce4tze.csv to Account checking")
+    assert len(await txs(rig)) == 1
+
+
+async def test_an_imbalance_is_the_first_note_and_the_others_are_counted(
+    twofold: TwinCommandLine, rig: LinkRig
+) -> None:
+    await rig.bank()
+    write(twofold, *[f"2024-03-01,1,x,n{place // 2}" for place in range(24)])
+    balances = ("--opening-balance", "0", "--closing-balance", "24", "--ignore-balances")
+    assert await sync(twofold, *balances) == 0
+    notes = twofold.err.splitlines()
+    assert "come to 12.00, the closing balance is 24.00" in notes[0]
+    assert notes[1] == "note: line 3 is line 2 again: it is taken once"
+    assert (len(notes), notes[-1]) == (11, "and 3 more notes")
 
 
 @pytest.mark.parametrize(

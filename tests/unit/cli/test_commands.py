@@ -1,6 +1,8 @@
 """Commands from arguments to exit codes, on an API that answers what it is told."""
 
 import json
+import os
+import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO, StringIO
@@ -125,6 +127,54 @@ def test_verbose_tells_requests_but_no_secret(desk: Desk) -> None:
     assert "mutation StoreSchema(" in desk.err
     assert '{"schema": {"key": "books", "name": "books"}}' in desk.err
     assert "secret" not in desk.err
+
+
+@pytest.mark.parametrize(
+    "written, problem",
+    [
+        (b"export TWOFOLD_SCOPE='x\n", "No closing quotation"),
+        (b"TWOFOLD_SCOPE=\xff\n", "'utf-8' codec can't decode byte 0xff"),
+    ],
+)
+def test_a_connection_file_that_can_t_be_read_is_named(
+    desk: Desk, written: bytes, problem: str
+) -> None:
+    desk.write("fragment.jsonc", {"key": "books"})
+    (desk.folder / ".twofold").mkdir()
+    (desk.folder / ".twofold" / "dev.env").write_bytes(written)
+    assert desk.run("store-schema") == 1
+    assert desk.err.startswith(f"error: can't read {desk.folder}/.twofold/dev.env: {problem}")
+    assert desk.asked == []
+
+
+def test_a_schema_file_that_nests_without_end_is_refused(desk: Desk) -> None:
+    desk.write("deep.jsonc", '{"key":' + "[" * 900 + "]" * 900 + "}")
+    assert desk.run("verify-schema", "-p", "deep.jsonc") == 1
+    assert desk.err == f"error: {desk.folder}/deep.jsonc: nests deeper than 50\n"
+
+
+def test_a_file_s_name_need_not_be_utf_8(desk: Desk) -> None:
+    name = os.fsdecode(b"b\xfccher.jsonc")
+    desk.write(name, QUICKSTART.read_text())
+    assert desk.run("verify-schema", "-p", name) == 0
+    assert desk.out == "b\\udcfccher.jsonc: the Schema quickstart-schema is valid\n"
+
+
+def test_a_file_that_is_there_keeps_its_permissions(desk: Desk) -> None:
+    kept, new = desk.folder / "kept.graphql", desk.folder / "new.graphql"
+    kept.write_text("old")
+    mask = os.umask(0o027)
+    try:
+        for mode in (0o600, 0o664):
+            kept.chmod(mode)
+            for path in (kept, new):
+                argv = ("gen-graphql", "--path", str(QUICKSTART), "--output", path.name)
+                assert desk.run(*argv) == 0
+            assert stat.S_IMODE(kept.stat().st_mode) == mode
+            assert stat.S_IMODE(new.stat().st_mode) == 0o640
+    finally:
+        os.umask(mask)
+    assert kept.read_text() == new.read_text() != "old"
 
 
 def test_verify_schema_asks_no_service(desk: Desk) -> None:

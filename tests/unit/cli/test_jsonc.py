@@ -3,6 +3,7 @@
 import pytest
 
 from cli.jsonc import JsoncProblem, fill_in_variables, parse_jsonc
+from shared.limits import JSON_DEPTH_MAX
 
 
 def test_comments_and_last_commas_are_left_out() -> None:
@@ -44,6 +45,14 @@ def test_a_fault_is_told_where_it_stands_in_the_file(text: str, problem: str) ->
 def test_a_file_without_end_of_nesting_is_refused() -> None:
     with pytest.raises(JsoncProblem):
         parse_jsonc("[" * 100_000)
+
+
+def test_what_nests_deeper_than_the_api_takes_it_is_refused() -> None:
+    deepest = JSON_DEPTH_MAX * "[" + "1" + JSON_DEPTH_MAX * "]"
+    assert fill_in_variables(parse_jsonc(deepest), {})[1] == []
+    for text in (f"[{deepest}]", "[" * 900 + "]" * 900, '{"a":' * 400 + "1" + "}" * 400):
+        with pytest.raises(JsoncProblem, match=f"nests deeper than {JSON_DEPTH_MAX}"):
+            fill_in_variables(parse_jsonc(text), {})
 
 
 def test_variables_fill_strings_and_never_change_the_structure() -> None:

@@ -133,6 +133,7 @@ def test_an_empty_table_has_its_titles() -> None:
 
 def test_no_text_steers_the_terminal() -> None:
     assert shown_text("a\x1b[2J\n\u202ebc\u2028") == "a\\x1b[2J\\n\\u202ebc\\u2028"
+    assert shown_text("ums\udce4tze") == "ums\\udce4tze"
     assert "\x1b" not in written_table(row("\x1b]0;x\x07", "\x1b[31m", None))
 
 

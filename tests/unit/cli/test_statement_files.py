@@ -9,7 +9,7 @@ import pytest
 from cli.failures import CommandFailure
 from cli.statements import statements as bounds
 from cli.statements.camt_files import read_camt
-from cli.statements.csv_files import CsvForm, read_csv
+from cli.statements.csv_files import CsvForm, read_csv, read_posted
 from cli.statements.figures import Figure
 from cli.statements.ofx_files import read_moment, read_ofx
 from cli.statements.statements import Statement, choose_statements, described
@@ -222,6 +222,26 @@ def test_a_csv_of_a_million_rows_is_refused_before_it_is_all_read() -> None:
     assert refused(lambda: read_csv("f", data, CsvForm())) == [problem]
 
 
+@pytest.mark.parametrize(
+    "text, form, problem",
+    [
+        ("01.01.2024", "%d.%d.%Y", "'01.01.2024' is not a date as %d.%d.%Y"),
+        (
+            "9999-12-31 23:00 -0500",
+            "%Y-%m-%d %H:%M %z",
+            "'9999-12-31 23:00 -0500' is after the year 9999",
+        ),
+        (
+            "0001-01-01 01:00 +0500",
+            "%Y-%m-%d %H:%M %z",
+            "'0001-01-01 01:00 +0500' is before the year 0001",
+        ),
+    ],
+)
+def test_a_date_that_can_t_be_is_told(text: str, form: str, problem: str) -> None:
+    assert read_posted(text, form) == problem
+
+
 # --- OFX -----------------------------------------------------------------------------------------
 def test_an_ofx_file_of_tags_is_read() -> None:
     (statement,), notes = read_ofx("f", file("checking.ofx"))
@@ -303,8 +323,8 @@ def test_an_ofx_file_of_xml_may_have_several_accounts_of_which_one_is_taken() ->
         ),
         (
             "<NAME>Fee",
-            "<CORRECTFITID>77<CORRECTACTION>DELETE",
-            "transaction 3 (2024/03/03-1): corrects 77: an amount never changes, so delete that Tx",
+            "<CORRECTFITID>77<CORRECTACTION>UNDO",
+            "transaction 3 (2024/03/03-1): corrects 77 by UNDO, not REPLACE or DELETE",
         ),
         (
             "<BALAMT>1308.45",
@@ -409,7 +429,8 @@ def test_every_version_of_the_message_is_read() -> None:
     assert read_camt("f", older.encode()) == read_camt("f", text.encode())
     dated = text.replace("<Dt>2024-03-05</Dt></BookgDt>", "<Dt>2024-03-05+01:00</Dt></BookgDt>")
     (statement,) = read_camt("f", dated.encode())
-    assert format_datetime(statement.rows[0].posted_ms) == "2024-03-04T23:00:00.000Z"
+    assert format_datetime(statement.rows[0].posted_ms) == "2024-03-05T00:00:00.000Z"
+    assert format_datetime(statement.rows[0].earlier_ms or 0) == "2024-03-04T23:00:00.000Z"
 
 
 def test_a_camt_entry_has_the_lowest_certain_id_of_the_bank() -> None:
@@ -417,7 +438,10 @@ def test_a_camt_entry_has_the_lowest_certain_id_of_the_bank() -> None:
     without = text.replace("<AcctSvcrRef>2024-03-05/0001</AcctSvcrRef>", "")
     assert read_camt("f", without.encode())[0].rows[0].bank_id == "tx-9"
     without = without.replace("<TxId>tx-9</TxId>", "")
-    assert read_camt("f", without.encode())[0].rows[0].bank_id == "1"
+    (row, *_) = read_camt("f", without.encode())[0].rows
+    assert (row.bank_id, row.earlier_id) == ("2024-03-05\x1f1", "1")
+    (row, *_) = read_camt("f", without.replace("<Id>2024-03-05</Id>", "").encode())[0].rows
+    assert (row.bank_id, row.earlier_id) == (None, "1")
 
 
 @pytest.mark.parametrize(

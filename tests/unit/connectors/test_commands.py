@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator
 from io import StringIO
 
@@ -10,7 +11,13 @@ import pytest
 
 from connectors.links import main_async, read_secret
 from connectors.sealing import Sealer
-from shared.errors import ConfigurationError, RejectionError, SourceRefused
+from connectors.stripe_source import StripeSource
+from shared.errors import (
+    ConfigurationError,
+    RejectionError,
+    SourceRefused,
+    SourceUnavailable,
+)
 from shared.limits import LINK_OVERLAP_S
 from shared.observe import JsonLines
 from shared.settings import load_settings
@@ -170,6 +177,28 @@ async def test_other_systems_are_not_supported_and_say_so(
     assert said.out == ""
 
 
+@pytest.mark.parametrize(
+    "fault, kind",
+    [
+        (None, SourceRefused),
+        (500, SourceUnavailable),
+        ("cut", SourceUnavailable),
+        ("nonsense", SourceUnavailable),
+    ],
+)
+async def test_what_stripe_raised_hangs_on_to_none_of_our_exceptions(
+    rig: ConnectRig, fault: int | str | None, kind: type[Exception]
+) -> None:
+    key = KEY if fault else "rk_test_wrongwrongwrong"
+    rig.server.faults = [fault] if fault else []
+    source = StripeSource(key, ACCOUNT, NAME, rig.server.url)
+    with pytest.raises(kind) as caught:
+        await source.page(None, None)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert key not in "".join(traceback.format_exception(caught.value))
+    await source.close()
+
+
 # --- Operating ------------------------------------------------------------------------------------
 async def test_the_status_says_how_far_a_link_is(rig: ConnectRig) -> None:
     await rig.create()
@@ -219,6 +248,49 @@ async def test_a_key_is_replaced_by_one_of_the_same_account_and_side(rig: Connec
     with pytest.raises(RejectionError, match="belongs to the account acct_another"):
         await rig.command("set-key", *NAMED, secret=other)
     assert stored(rig) == before
+
+
+async def test_a_key_that_may_not_ask_for_its_account_must_show_what_is_synced(
+    rig: ConnectRig,
+) -> None:
+    rig.server.may_ask_account = False
+    await rig.create(account=ACCOUNT)
+    await rig.sync()
+    rig.server.key = newer = "rk_test_newer0123456789"
+    rig.server.add(transaction(3))
+    await rig.command("set-key", *NAMED, secret=newer)
+    await rig.sync()
+    rig.judge()
+    ours = rig.server.held
+    for held in ([transaction(9, id="txn_of_another")], []):
+        rig.server.key, rig.server.held = "rk_test_another0123456789", held
+        told = await refused(rig, "set-key", *NAMED, secret=rig.server.key)
+        assert "none of its newest transactions is synced in the Link" in told
+        assert "--unchecked" in told
+    rig.server.held = ours
+    await rig.later()
+    rig.judge()
+
+
+async def test_an_unchecked_key_is_taken_as_it_is(rig: ConnectRig) -> None:
+    rig.server.may_ask_account = False
+    await rig.create(account=ACCOUNT)
+    await rig.sync()
+    rig.server.key = newer = "rk_test_newer0123456789"
+    rig.server.add(*[transaction(n) for n in range(10, 120)])
+    await refused(rig, "set-key", *NAMED, secret=newer)
+    await rig.command("set-key", *NAMED, "--unchecked", secret=newer)
+    await rig.sync()
+    rig.judge()
+
+
+async def test_a_link_that_has_seen_nothing_takes_any_key_of_its_side(rig: ConnectRig) -> None:
+    rig.server.may_ask_account = False
+    await rig.create(account=ACCOUNT)
+    rig.server.key = newer = "rk_test_newer0123456789"
+    await rig.command("set-key", *NAMED, secret=newer)
+    await rig.sync()
+    rig.judge()
 
 
 async def test_what_signs_webhooks_has_its_form(rig: ConnectRig) -> None:

@@ -1,6 +1,7 @@
 """A Stripe account's balance transactions become Txs: all, once, whatever comes in between."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from random import Random
@@ -10,6 +11,7 @@ import pytest
 from connectors.book import NativeLink
 from connectors.progress import again
 from connectors.sources import Source
+from connectors.synchroniser import TRANSACTION_REFUSED
 from shared.errors import StoreError
 from shared.ledger.links import STRIPE_LINK
 from shared.limits import LINK_LEASE_MS, LINK_OVERLAP_S
@@ -151,6 +153,28 @@ async def test_what_the_ledger_refuses_is_told_and_the_others_go_on(rig: Connect
     assert refusals["txn_000007"] == "its amount is not a whole number"
     assert (state.progress.refused, state.progress.synced) == (3, 4)
     assert state.progress.status == "idle"
+
+
+async def test_a_refusal_is_logged_once_however_often_stripe_lists_it(
+    rig: ConnectRig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+
+    def logged() -> list[str]:
+        told = [each for each in caplog.records if each.msg == TRANSACTION_REFUSED]
+        caplog.clear()
+        return [vars(each)["fields"]["transaction"] for each in told]
+
+    rig.server.add(transaction(6, currency="xyz"))
+    await rig.create()
+    await rig.sync()
+    assert logged() == ["txn_000006"]
+    await rig.later()
+    assert logged() == []
+    rig.server.add(transaction(7, currency="xyz"))
+    state = await rig.later()
+    assert logged() == ["txn_000007"]
+    assert [each.id for each in state.progress.refusals] == ["txn_000006", "txn_000007"]
 
 
 async def test_an_account_without_transactions_is_synced(rig: ConnectRig) -> None:
