@@ -20,6 +20,11 @@ class Clock(Protocol):
         ...
 
 
+# Where there is one, a clock that also counts while the machine is suspended: what was remembered
+# before is old after it.
+_BOOT_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 class SystemClock:
     """The machine's clock."""
 
@@ -29,7 +34,7 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     def monotonic_ms(self) -> float:
-        return time.monotonic_ns() / 1_000_000
+        return time.clock_gettime_ns(_BOOT_CLOCK) / 1_000_000
 
 
 class FixedClock:
