@@ -72,8 +72,11 @@ def other_ids(
 ) -> Mapping[Place, Sequence[OtherId]]:
     """The ids of every row in all other readings, the least different reading first."""
     found: dict[Place, list[OtherId]] = defaultdict(list)
-    is_zoned = any(row.earlier_ms is not None for each in statements for row in each.rows)
-    for otherwise in product((False, True) if is_zoned else (False,), *[(False, True)] * 2):
+    rows = [row for each in statements for row in each.rows]
+    is_zoned = any(row.earlier_ms is not None for row in rows)
+    is_batched = any(row.instead for row in rows)
+    ways = [(False, True) if differs else (False,) for differs in (is_zoned, is_batched, True)]
+    for otherwise in product(*ways):
         if any(otherwise):
             is_dated, is_split, is_derived = otherwise
             reading = _Reading(derive_ids != is_derived, is_split, is_derived, is_dated)
