@@ -23,6 +23,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    UniqueFragmentNamesRule,
     parse,
     validate,
 )
@@ -46,6 +47,8 @@ from shared.limits import (
     DOCUMENTS_CACHED_MAX,
     VALIDATION_ERRORS_MAX,
 )
+
+_TANGLES = (UniqueFragmentNamesRule, NoFragmentCyclesRule)
 
 
 class Operation:
@@ -239,12 +242,17 @@ def prepare_document(
         document = parse(text, max_lexical_tokens=DOCUMENT_TOKENS_MAX)
     except GraphQLError as error:
         return None, [_unparsed(error)]
-    error_found, has_cycle = check_bounds(document)
+    error_found, is_tangled = check_bounds(document)
     if error_found is not None:
         return None, [error_found]
-    rules = [NoFragmentCyclesRule] if has_cycle else None
-    errors = validate(schema, document, rules, max_errors=VALIDATION_ERRORS_MAX)
-    errors = errors or _rootless(schema, document)
+    if is_tangled:
+        errors = validate(schema, document, _TANGLES, max_errors=VALIDATION_ERRORS_MAX)
+        errors = errors or [
+            GraphQLError("The document's fragments are in a cycle or share a name.")
+        ]
+    else:
+        errors = validate(schema, document, max_errors=VALIDATION_ERRORS_MAX)
+        errors = errors or _rootless(schema, document)
     if errors:
         return None, [with_code(error, VALIDATION_FAILED) for error in errors]
     return document, []

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from graphql import get_introspection_query
+from graphql import ScalarLeafsRule, get_introspection_query
 
 from shared.graphql.documents import Documents, Operation
 from shared.limits import DOCUMENT_CHARS_MAX
@@ -70,6 +70,19 @@ def test_what_is_just_within_the_limits_is_accepted(documents: Documents) -> Non
         ("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }", "validation_failed"),
         ("{ ...a } fragment a on Query { ...a }", "validation_failed"),
         (
+            "{ ...a } fragment a on Query { __typename } fragment a on Query { ...a nobody }",
+            "validation_failed",
+        ),
+        (
+            "{ ...a } fragment a on Query { ...a nobody } fragment a on Query { __typename }",
+            "validation_failed",
+        ),
+        (
+            "{ ...b } fragment a on Query { __typename } fragment b on Query { ...a }"
+            " fragment a on Query { ...b }",
+            "validation_failed",
+        ),
+        (
             "{ ...f0 } "
             + " ".join(
                 f"fragment f{i} on Query {{ a{i}: workspace {{ id }} ...f{i + 1}"
@@ -93,6 +106,18 @@ def test_what_is_just_within_the_limits_is_accepted(documents: Documents) -> Non
 )
 def test_documents_made_to_hurt_are_refused(documents: Documents, document: str, code: str) -> None:
     assert set(codes(documents.operation(document, None))) == {code}
+
+
+def test_tangled_fragments_are_refused_even_if_no_rule_tells_why(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.graphql.documents._TANGLES", (ScalarLeafsRule,))
+    for second in ("...a", "__typename"):
+        document = (
+            f"{{ ...a }} fragment a on Query {{ __typename }} fragment a on Query {{ {second} }}"
+        )
+        assert codes(documents.operation(document, None)) == ["validation_failed"]
+    assert len(documents) == 0
 
 
 def test_the_introspection_that_tools_send_is_accepted(documents: Documents) -> None:
