@@ -143,6 +143,7 @@ CLIENT_CHANGES_TRIED_MAX = 5
 
 # --- DynamoDB -----------------------------------------------------------------------------------
 ITEM_BYTES_MAX = 400_000
+SORT_KEY_BYTES_MAX = 1_024
 ENTRY_BYTES_MAX = ITEM_BYTES_MAX - 2_000  # so that an entry can always be marked and reversed
 TRANSACT_ITEMS_MAX = 100
 TRANSACT_BYTES_MAX = 4_000_000
