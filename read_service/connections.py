@@ -5,9 +5,9 @@
 
 A cursor is one version digit, the page size, the time that the page covered and a position, behind
 a digest of these and of the list (its name, its owner, its filter): a cursor of another list, of
-another filter, or changed on its way is refused. The digest is no secret. A forged cursor can only
-name a position in a list that its bearer may read anyway: whose list it is never comes from the
-cursor.
+another filter, or changed on its way is refused. The digest is no secret, so what a cursor says is
+held to the bounds of what was given out. A forged one can only name a position in a list that its
+bearer may read anyway: whose list it is never comes from the cursor.
 """
 
 import json
@@ -24,6 +24,8 @@ from shared.limits import CURSOR_CHARS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 
 _FORM = "1"  # version of what a cursor holds
 _DIGEST_BYTES = 8
+_SPAN_DIGITS_MAX = 15  # of milliseconds from the year 1 to 9999
+_READ_CHARS_MAX = CURSOR_CHARS_MAX - 4  # an emptied page gives the cursor back with a blank more
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ def _cursor(digest: bytes, size: int, span_ms: int | None, position: str) -> str
 def _read_cursor(digest: bytes, text: str, where: str) -> _Cursor | Rejection:
     """What `_cursor` was given, or invalid_cursor."""
     detail = "it was not given by this list"
-    if not text or len(text) > CURSOR_CHARS_MAX or not text.isascii():
+    if not text or len(text) > _READ_CHARS_MAX or not text.isascii():
         return reject("invalid_cursor", where=where, detail=detail)
     try:
         sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -183,7 +185,23 @@ def _read_cursor(digest: bytes, text: str, where: str) -> _Cursor | Rejection:
     if seal != _seal(digest, content):
         detail = "it belongs to another list or filter, or was changed"
         return reject("invalid_cursor", where=where, detail=detail)
-    form, size, span, position = content.decode().split(",", 3)
-    if form != _FORM:
+    if not content.startswith(f"{_FORM},".encode()):
         return reject("invalid_cursor", where=where, detail="it is from another version")
-    return _Cursor(int(size), int(span) if span else None, position)
+    try:
+        return _parse_content(content.decode())
+    except ValueError:
+        return reject("invalid_cursor", where=where, detail=detail)
+
+
+def _parse_content(content: str) -> _Cursor:
+    """The parts of what a seal covers. Raises ValueError for what `_cursor` never writes."""
+    _, size_digits, span_digits, position = content.split(",", 3)
+    size = int(size_digits)
+    if not 1 <= size <= PAGE_SIZE_MAX:
+        raise ValueError(size_digits)
+    if not span_digits:
+        return _Cursor(size, None, position)
+    span_ms = int(span_digits)
+    if span_ms < 0 or len(span_digits) > _SPAN_DIGITS_MAX:
+        raise ValueError(span_digits)
+    return _Cursor(size, span_ms, position)

@@ -6,7 +6,8 @@
                                  └─ catalog            ledgers, Schemas, accounts: the process's
 
 Both tiers use it as GraphQL's context value; the write tier's mutations prime it with what they
-have just written, so that their own selections read their write. One loop, one request: no locks.
+have just written, so that their own selections read their write; before each further mutation of a
+request all of it is forgotten. One loop, one request: no locks.
 """
 
 from asyncio import Future, ensure_future, shield
@@ -80,10 +81,14 @@ class RequestContext:
         self.index = index
         self.catalog = catalog
         self.settings = settings
+        self._nodes = 0
+        self.forget_reads()
+
+    def forget_reads(self) -> None:
+        """Nothing that was read or written so far answers what is asked from now on."""
         self._eventual: KeyLoader | None = None
         self._consistent: KeyLoader | None = None
         self._searches: SearchLoader | None = None
-        self._nodes = 0
         self._readings: dict[Hashable, Future[Any]] = {}
         self._entries: dict[str, LedgerEntry] = {}
         self._accounts: dict[str, LedgerAccount] = {}

@@ -50,8 +50,8 @@ FilterSet = Mapping[str, Any]
 class ListFilter:
     """What of a list is wanted.
 
-    `account_id` is set when a ledger's lines are narrowed to one account: then the account's own
-    list of lines is the same, and cheaper to read.
+    `account_id` is set when a ledger's lines are narrowed to one account: if it is the ledger's,
+    the account's own list of lines is the same, and cheaper to read.
     """
 
     clauses: tuple[Clause, ...]
@@ -185,7 +185,7 @@ def _ledger_lines(given: FilterSet, ledger: Ledger) -> ListFilter:
 
 
 def _only_account(given: FilterSet, ledger: Ledger) -> str | None:
-    """The account's id, when exactly one is named."""
+    """The account's id, when exactly one is named; it may be another ledger's."""
     account = _given(given.get("ledgerAccount"))
     if account.keys() == {"equalTo"}:
         ids = _account_ids(_Member("ledgerAccount", None, ledger), [account["equalTo"]])

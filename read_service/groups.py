@@ -5,14 +5,16 @@
       … filtered by balance  and the groups' balances           a Query for each group looked at
     LedgerEntryGroup.created Elasticsearch                      one search; none for a listed group
     LedgerEntryGroup.balances DynamoDB, by path                 one Query
+      … without a Schema      and accounts not seen before      one BatchGetItem more for them all
 
 A group is whatever entries say: one that no entry has is empty, and was never created. Its balances
-are kept by the indexer, and by the entries' own transactions too where the Schema wants an account
-strong for the group's key: then that sum is the balance, in every mode.
+are kept by the indexer, and by the entries' own transactions too where an account is to be strong
+for the group's key: then that sum is the balance, in every mode. Which accounts are is the Schema's
+to say, or, without one, their own.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from read_service.connections import PageArguments, page_info
@@ -29,7 +31,7 @@ from read_service.lists import (
     read_query,
     search_list,
 )
-from read_service.lookups import AccountStub
+from read_service.lookups import AccountStub, own_consistency
 from read_service.walks import Partition, Walked, walk
 from shared.errors import RejectionError
 from shared.ledger.chart import ChartOfAccounts
@@ -121,10 +123,17 @@ async def _walked(
     """A page of the group's balances that are wanted. A strong account's stands twice: as the
     entries' transactions know it, and as the indexer does; the first is taken."""
     chart = None if schema is None else schema.chart
-    has_strong = chart is not None and _is_strong_somewhere(chart, group.key)
+    has_strong = chart is None or _is_strong_somewhere(chart, group.key)
 
     async def hydrate(items: Sequence[Item]) -> list[GroupBalance | None]:
-        return [_balance_of(group, item, chart if has_strong else None, wanted) for item in items]
+        accounts = {
+            path: AccountStub(group.workspace_id, group.ledger_id, path, None)
+            for path in {str(item["p"]) for item in items}
+        }
+        strong: Set[str] = frozenset()
+        if has_strong:
+            strong = await _strong_paths(context, chart, group.key, accounts)
+        return [_balance_of(accounts[str(item["p"])], item, strong, wanted) for item in items]
 
     low = high = None
     if wanted.path is not None:
@@ -144,24 +153,35 @@ async def _walked(
 
 
 def _balance_of(
-    group: EntryGroup, item: Item, chart: ChartOfAccounts | None, wanted: BalanceFilter
+    account: AccountStub, item: Item, strong: Set[str], wanted: BalanceFilter
 ) -> GroupBalance | None:
     """The balance of an item, unless it is the other one of its account or isn't wanted."""
     name = keys.parse_group_balance(str(item["sk"]))
-    path = str(item["p"])
-    if name.is_strong != _is_strong(chart, path, group.key):
+    if name.is_strong != (account.path in strong):
         return None
     own = strong_balance(item) if name.is_strong else sum_of(item)
     if wanted.clauses:
-        source = balance_source(name.account_id, path, name.currency, own)
+        source = balance_source(name.account_id, account.path, name.currency, own)
         if not matches(wanted.clauses, source):
             return None
-    account = AccountStub(group.workspace_id, group.ledger_id, path, None)
     return GroupBalance(account, name.currency, own, name.is_strong)
 
 
-def _is_strong(chart: ChartOfAccounts | None, path: str, key: str) -> bool:
-    resolved = "" if chart is None else chart.resolve(path)
+async def _strong_paths(
+    context: RequestContext,
+    chart: ChartOfAccounts | None,
+    key: str,
+    accounts: Mapping[str, AccountStub],
+) -> set[str]:
+    """Paths of the accounts, given by path, that keep strong balances for this key."""
+    if chart is not None:
+        return {path for path in accounts if _is_strong(chart, path, key)}
+    kept = await asyncio.gather(*[own_consistency(context, each) for each in accounts.values()])
+    return {path for path, each in zip(accounts, kept, strict=True) if key in each.groups}
+
+
+def _is_strong(chart: ChartOfAccounts, path: str, key: str) -> bool:
+    resolved = chart.resolve(path)
     return not isinstance(resolved, str) and key in resolved.node.consistency.groups
 
 

@@ -249,13 +249,15 @@ async def account_entries(
 
 
 async def ledger_lines(context: RequestContext, ledger: Ledger, arguments: Arguments) -> Page:
-    """Ledger.lines; narrowed to one account it is read as that account's own list."""
+    """Ledger.lines; narrowed to one account of the ledger it is read as that account's own list."""
     query = read_query(context, LEDGER_LINES, ledger, ledger.id, arguments)
     account_id = query.account_id
     if account_id is None:
         return await search_list(context, LEDGER_LINES, query, (ledger.id,))
     account = await account_by_id(context, account_id)
-    if account is not None and await _keeps_strong_lines(context, account):
+    if account is None or account.ledger_id != ledger.id:
+        return Page((), page_info(query.digest, query.page, None, None, more=False))
+    if await _keeps_strong_lines(context, account):
         return await _strong_lines(context, account_id, query)
     return await search_list(
         context, LEDGER_LINES, query, (ledger.id, account_id), LINES_OF_ACCOUNT

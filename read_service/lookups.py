@@ -195,6 +195,13 @@ async def consistency_of(context: RequestContext, account: Account) -> Consisten
     if ledger.schema_key is not None:
         node = await chart_node(context, account)
         return ConsistencyConfig() if node is None else node.consistency
+    return await own_consistency(context, account)
+
+
+async def own_consistency(context: RequestContext, account: Account) -> ConsistencyConfig:
+    """What an account of a ledger without a Schema keeps strong; no read if the process has seen
+    it: that never changes.
+    """
     known = known_account(context, account)
     whole = await whole_account(context, account) if known is None else known
     return whole.consistency or ConsistencyConfig()

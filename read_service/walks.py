@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from read_service.connections import PageArguments
 from shared.errors import RejectionError
 from shared.ledger.rejections import reject
-from shared.limits import LIST_WALK_CHUNK_ITEMS, LIST_WALK_ITEMS_MAX
+from shared.limits import LIST_WALK_CHUNK_ITEMS, LIST_WALK_ITEMS_MAX, SORT_KEY_BYTES_MAX
 from shared.store.table import Item, Table, TableName
 
 T = TypeVar("T")
@@ -65,10 +65,13 @@ async def walk(
     """Reads the page: `hydrate` turns a chunk of items into nodes, None for those to be left out.
 
     `filtered` says that these may be many, which makes the chunks larger. Raises RejectionError
-    when LIST_WALK_ITEMS_MAX items don't fill the page.
+    when LIST_WALK_ITEMS_MAX items don't fill the page, or its position can be no sort key.
     """
     forward = page.backward == partition.descending
     after = page.before if page.backward else page.after
+    if after is not None and len(after.encode()) > SORT_KEY_BYTES_MAX:
+        where, detail = "before" if page.backward else "after", "it was not given by this list"
+        raise RejectionError(reject("invalid_cursor", where=where, detail=detail))
     wanted = page.size + 1
     limit = wanted * partition.items_per_node
     limit = max(limit, LIST_WALK_CHUNK_ITEMS) if filtered else limit

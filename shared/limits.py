@@ -118,6 +118,8 @@ INPUT_ERRORS_MAX = 10  # of one request's variables that are told
 JSON_DEPTH_MAX = 50
 DOCUMENTS_CACHED_MAX = 1_000
 DOCUMENTS_CACHED_CHARS_MAX = 2_000_000
+ANSWER_KEPT_BYTES_MAX = 500_000  # of an introspection; the longest that tools ask has 336,000
+ANSWERS_KEPT_BYTES_MAX = 5_000_000  # of all of them
 REQUESTS_IN_FLIGHT_MAX = 2_000
 REQUEST_TIMEOUT_MS = 30_000
 SHUTDOWN_GRACE_S = 10  # that requests get when the process is told to stop
@@ -143,6 +145,7 @@ CLIENT_CHANGES_TRIED_MAX = 5
 
 # --- DynamoDB -----------------------------------------------------------------------------------
 ITEM_BYTES_MAX = 400_000
+SORT_KEY_BYTES_MAX = 1_024
 ENTRY_BYTES_MAX = ITEM_BYTES_MAX - 2_000  # so that an entry can always be marked and reversed
 TRANSACT_ITEMS_MAX = 100
 TRANSACT_BYTES_MAX = 4_000_000
@@ -245,6 +248,7 @@ assert max(ACCOUNTS_PER_SYNC_MAX, TXS_PER_DELETION_MAX) <= TRANSACT_ITEMS_MAX
 assert TXS_PER_SYNC_MAX * 2 <= TRANSACT_ITEMS_MAX * 2  # two transactions carry any sync
 assert QUERY_DEPTH_MAX <= QUERY_NESTING_MAX
 assert DOCUMENT_CHARS_MAX <= DOCUMENTS_CACHED_CHARS_MAX
+assert ANSWER_KEPT_BYTES_MAX <= ANSWERS_KEPT_BYTES_MAX
 assert DOCUMENT_CHARS_MAX < REQUEST_BODY_BYTES_MAX
 assert SOURCE_CALL_MS + STORE_CALL_MS_MAX + STORE_TIMEOUT_MS < LINK_LEASE_MS
 assert FORWARD_CONNECT_MS < REQUEST_TIMEOUT_MS

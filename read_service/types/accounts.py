@@ -69,6 +69,14 @@ async def _read_later(read: Read, account: Account, context: RequestContext) -> 
     return read(await whole_account(context, account))
 
 
+def _type(account: Account, info: Info) -> Any:
+    """A stub's own where it has one."""
+    return account.type or _TYPE(account, info)
+
+
+_TYPE = _lasting(lambda account: account.type)
+
+
 def _parent_id(account: Account, _: Info) -> str | None:
     path = parent_path(account.path)
     return None if path is None else account_id(account.ledger_id, path)
@@ -223,6 +231,7 @@ FIELDS: Fields = {
         "parentLedgerAccount": _parent,
         "parentLedgerAccountId": _parent_id,
         "postedWindow": _posted_window,
+        "type": _type,
         "unreconciledTxs": _unreconciled_txs,
     },
     "PostedWindow": {

@@ -67,12 +67,14 @@ class _TooDeep(Exception):
 
 class _Measure:
     def __init__(self, document: DocumentNode) -> None:
-        self.fragments = {
-            definition.name.value: definition
+        fragments = [
+            definition
             for definition in document.definitions
             if isinstance(definition, FragmentDefinitionNode)
-        }
-        self.has_cycle = False
+        ]
+        self.fragments = {fragment.name.value: fragment for fragment in fragments}
+        # A name that two share, or a cycle: what is counted then isn't all that may be spread.
+        self.is_tangled = len(self.fragments) < len(fragments)
         self._sizes: dict[str, Size] = {}
         self._open: set[str] = set()
 
@@ -104,7 +106,7 @@ class _Measure:
         if fragment is None:
             return Size()  # validation says that it is unknown
         if name in self._open:
-            self.has_cycle = True
+            self.is_tangled = True
             return Size()
         self._open.add(name)
         size = self.size(fragment.selection_set)
@@ -143,7 +145,9 @@ class _Measure:
 
 
 def check_bounds(document: DocumentNode) -> tuple[GraphQLError | None, bool]:
-    """The first limit that the document breaks, if any; and whether its fragments form a cycle."""
+    """The first limit that the document breaks, if any; and whether its fragments are tangled: in a
+    cycle, or two of one name. Such a document must be refused, and not validated by all rules.
+    """
     count = len(document.definitions)
     if count > DOCUMENT_DEFINITIONS_MAX:
         return refusal(TOO_MANY_DEFINITIONS, count=count, max=DOCUMENT_DEFINITIONS_MAX), False
@@ -153,12 +157,12 @@ def check_bounds(document: DocumentNode) -> tuple[GraphQLError | None, bool]:
             if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
                 error = _check_definition(measure, definition)
                 if error is not None:
-                    return error, measure.has_cycle
-        if not measure.has_cycle:
+                    return error, measure.is_tangled
+        if not measure.is_tangled:
             return _check_compared(measure, document), False
     except (_TooDeep, RecursionError):
         return too_deep(), False
-    return None, measure.has_cycle
+    return None, measure.is_tangled
 
 
 def too_deep() -> GraphQLError:

@@ -4,7 +4,7 @@
 
 Without the cache one mutation costs several times its CPU. A document that is refused is not kept.
 The cache is bounded in documents and in characters, because what is kept of a document grows with
-its text.
+its text; answers that are kept with documents, which don't, are bounded in bytes.
 """
 
 from collections import OrderedDict
@@ -23,6 +23,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    UniqueFragmentNamesRule,
     parse,
     validate,
 )
@@ -40,6 +41,8 @@ from shared.graphql.codes import (
 from shared.graphql.inputs import plan_variables
 from shared.graphql.selections import Planner, Selection, Variables
 from shared.limits import (
+    ANSWER_KEPT_BYTES_MAX,
+    ANSWERS_KEPT_BYTES_MAX,
     DOCUMENT_CHARS_MAX,
     DOCUMENT_TOKENS_MAX,
     DOCUMENTS_CACHED_CHARS_MAX,
@@ -47,12 +50,14 @@ from shared.limits import (
     VALIDATION_ERRORS_MAX,
 )
 
+_TANGLES = (UniqueFragmentNamesRule, NoFragmentCyclesRule)
+
 
 class Operation:
     """One operation of a valid document, with its plans.
 
     `label` is what metrics call it: its root field, `several` or `introspection`; never a name that
-    the client chose. `answer` may keep the bytes of an answer that can't change.
+    the client chose. `answer` holds what `Documents.keep_answer` was given.
     """
 
     __slots__ = (
@@ -140,7 +145,15 @@ def _field_names(
 class Prepared:
     """A valid document: its operations by name, prepared when first asked for."""
 
-    __slots__ = ("_conditional", "_fragments", "_nodes", "_operations", "_planner", "chars")
+    __slots__ = (
+        "_conditional",
+        "_fragments",
+        "_is_dropped",
+        "_nodes",
+        "_operations",
+        "_planner",
+        "chars",
+    )
 
     def __init__(self, planner: Planner, document: DocumentNode, text: str) -> None:
         self._planner = planner
@@ -153,7 +166,15 @@ class Prepared:
                 self._fragments[definition.name.value] = definition
         self._operations: dict[str | None, Operation] = {}
         self._conditional = "@" in text  # a directive may make a selection depend on variables
+        self._is_dropped = False
         self.chars = len(text)
+
+    def drop(self) -> list[Operation]:
+        """The operations, of which no answer is kept from now on."""
+        self._is_dropped = True
+        for operation in self._operations.values():
+            operation.is_constant = False
+        return list(self._operations.values())
 
     def operation(self, name: str | None) -> Operation | list[GraphQLError]:
         """The operation `name`, or the only one; errors when there is none such."""
@@ -165,6 +186,7 @@ class Prepared:
             operation = Operation(
                 self._planner, node, self._fragments, conditional=self._conditional
             )
+            operation.is_constant = operation.is_constant and not self._is_dropped
             self._operations[name] = operation
         return operation
 
@@ -188,6 +210,7 @@ class Documents:
         *,
         cached_max: int = DOCUMENTS_CACHED_MAX,
         cached_chars_max: int = DOCUMENTS_CACHED_CHARS_MAX,
+        answers_bytes_max: int = ANSWERS_KEPT_BYTES_MAX,
         count: Callable[[str], None] | None = None,
     ) -> None:
         """`count` is told `prepared` or `refused` for every document that was not in the cache."""
@@ -196,6 +219,9 @@ class Documents:
         self._chars = 0
         self._cached_max = cached_max
         self._cached_chars_max = cached_chars_max
+        self._answered: dict[Operation, int] = {}  # bytes kept, the oldest answer first
+        self._answers_bytes = 0
+        self._answers_bytes_max = answers_bytes_max
         self._count = count
 
     def __len__(self) -> int:
@@ -222,7 +248,30 @@ class Documents:
         while len(self._prepared) > self._cached_max or self._chars > self._cached_chars_max:
             _, dropped = self._prepared.popitem(last=False)
             self._chars -= dropped.chars
+            for operation in dropped.drop():
+                self._forget_answer(operation)
         return prepared
+
+    # --- Answers that can't change ----------------------------------------------------------------
+    @property
+    def answers_bytes(self) -> int:
+        """Bytes of all answers that are kept."""
+        return self._answers_bytes
+
+    def keep_answer(self, operation: Operation, answer: bytes) -> None:
+        """Keeps a constant operation's answer unless it is too large; the oldest make room."""
+        if len(answer) > ANSWER_KEPT_BYTES_MAX or not operation.is_constant:
+            return
+        self._forget_answer(operation)
+        operation.answer = answer
+        self._answered[operation] = len(answer)
+        self._answers_bytes += len(answer)
+        while self._answers_bytes > self._answers_bytes_max:
+            self._forget_answer(next(iter(self._answered)))
+
+    def _forget_answer(self, operation: Operation) -> None:
+        self._answers_bytes -= self._answered.pop(operation, 0)
+        operation.answer = None
 
     def _told(self, result: str) -> None:
         if self._count is not None:
@@ -239,12 +288,17 @@ def prepare_document(
         document = parse(text, max_lexical_tokens=DOCUMENT_TOKENS_MAX)
     except GraphQLError as error:
         return None, [_unparsed(error)]
-    error_found, has_cycle = check_bounds(document)
+    error_found, is_tangled = check_bounds(document)
     if error_found is not None:
         return None, [error_found]
-    rules = [NoFragmentCyclesRule] if has_cycle else None
-    errors = validate(schema, document, rules, max_errors=VALIDATION_ERRORS_MAX)
-    errors = errors or _rootless(schema, document)
+    if is_tangled:
+        errors = validate(schema, document, _TANGLES, max_errors=VALIDATION_ERRORS_MAX)
+        errors = errors or [
+            GraphQLError("The document's fragments are in a cycle or share a name.")
+        ]
+    else:
+        errors = validate(schema, document, max_errors=VALIDATION_ERRORS_MAX)
+        errors = errors or _rootless(schema, document)
     if errors:
         return None, [with_code(error, VALIDATION_FAILED) for error in errors]
     return document, []

@@ -8,6 +8,8 @@ an attribute. Errors are located and nulls spread as graphql-core does it: a tes
 What differs on purpose:
 - all resolvers of a request get one Info, which holds what they share;
 - a mutation's root resolver may return a Rejection or raise, and its union's error member answers;
+- before each further mutation of a request its context forgets what was read (`forget_reads`, if it
+  has one), so that every mutation's selection sees what that mutation wrote;
 - a query's resolver may return a Rejection instead of raising it;
 - siblings of a field that failed are awaited, never left running;
 - attributes and the items of a list are values: only what a resolver returns may be awaitable.
@@ -121,11 +123,17 @@ class Execution:
     # --- Mutations: one root field after the other ------------------------------------------------
     async def _mutate(self, selection: Selection) -> dict[str, Any]:
         results = {}
+        is_later = False
         for field in selection:
             if field.typename is not None:
                 results[field.response_name] = field.typename
-            else:
-                results[field.response_name] = await self._mutate_field(field)
+                continue
+            if is_later:
+                forget_reads = getattr(self._info.context, "forget_reads", None)
+                if forget_reads is not None:
+                    forget_reads()
+            is_later = True
+            results[field.response_name] = await self._mutate_field(field)
         return results
 
     async def _mutate_field(self, field: Field) -> Completed:

@@ -309,7 +309,7 @@ class GraphqlApp:
         if not execution.errors:
             body = orjson.dumps({"data": data})
             if operation.is_constant:
-                operation.answer = body
+                self.documents.keep_answer(operation, body)
             outcome = _outcome(execution.refused) if execution.refused else OK
             return Answer(body, operation=operation.label, outcome=outcome)
         errors = [request.failures.formatted(error) for error in execution.errors]

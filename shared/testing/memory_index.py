@@ -1,8 +1,8 @@
 """The Index port in memory: what the contract suite holds equal to Elasticsearch.
 
 It keeps what Elasticsearch keeps (versions of documents, also of deleted ones, strict mappings,
-aliases, refreshes) and evaluates the same clauses. Nothing here waits, so it runs in virtual
-time.
+aliases, refreshes) and evaluates the same clauses. All owners share one shard, so a search that
+relies on its routing to tell them apart fails. Nothing here waits, so it runs in virtual time.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -115,9 +115,13 @@ class MemoryIndex:
         order, prefix = request.order, request.prefix
         clauses = (Term(order.scope_field, request.scope[-1]), *request.clauses)
         found = []
-        for source in self._sources(order.kind, request.routing, clauses):
+        for standing in self._store(self._live[order.kind]).visible.values():
+            source = standing.source
+            if source is None or not matches(clauses, source):
+                continue
             sort_key: str = source[order.field]
-            assert sort_key.startswith(prefix)
+            assert sort_key.startswith(prefix), "a hit of another list"
+            assert request.routing in (None, standing.routing), "another shard has it"
             found.append(Hit(sort_key[len(prefix) :], source))
         # Elasticsearch compares keywords by their bytes.
         found.sort(key=lambda hit: hit.position.encode(), reverse=request.backward)

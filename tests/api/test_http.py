@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import StoreUnavailable
 from shared.graphql.http import HttpLimits
+from shared.limits import ANSWER_KEPT_BYTES_MAX
 from tests.graphql_rig import READER, HttpRig, wire_headers
 
 WORKSPACE = "{ workspace { id name } }"
@@ -339,6 +340,20 @@ async def test_introspection_is_answered_and_kept() -> None:
     assert first["data"]["__schema"]["queryType"] == {"name": "Query"}
     assert (await service.post(document)).json() == first
     assert service.counted("introspection", "ok") == 2
+
+
+async def test_an_introspection_of_many_aliases_is_answered_and_not_kept() -> None:
+    service = rig()
+    documents = service.service.graphql.documents
+    small = await service.post("{ __schema { queryType { name } } }")
+    assert documents.answers_bytes == len(small.content)
+    types = "types { name description fields { name description args { name description } } }"
+    many = " ".join(f"a{number}: {types}" for number in range(10))
+    for _ in range(2):
+        large = await service.post(f"{{ __schema {{ {many} }} }}")
+        assert len(large.content) > ANSWER_KEPT_BYTES_MAX
+        assert set(large.json()["data"]["__schema"]) == {f"a{number}" for number in range(10)}
+    assert documents.answers_bytes == len(small.content)
 
 
 async def test_introspection_with_variables_is_answered_for_each() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from read_service.connections import _cursor, list_digest
 from shared.clock import FixedClock
 from shared.errors import SearchUnavailable, StoreUnavailable
 from shared.search.index import SearchPage, SearchRequest
@@ -119,4 +120,18 @@ async def test_lists_inside_lists_are_refused_before_they_multiply() -> None:
           ledgerEntries(first: 200) { nodes { id } } } } } } } } }"""
     answer = await rig.ask(wide)
     assert answer.refusals == [("too_many_items", message)]
+    await rig.close()
+
+
+async def test_a_forged_page_size_makes_no_room_for_more_nodes() -> None:
+    rig, _, _ = await opened()
+    ledger = await rig.ledger("main", quickstart())
+    forged = _cursor(list_digest("Ledger.ledgerEntries", ledger.id), -10_000_000, None, "0")
+    many = " ".join(f"l{i}: ledgerEntries(first: 200) {{ nodes {{ id }} }}" for i in range(101))
+    query = """query lists($after: String) {
+      forged: ledger(ledger: {ik: "main"}) { ledgerEntries(after: $after) { nodes { id } } }
+      ledger(ledger: {ik: "main"}) { %s } }"""
+    answer = await rig.ask(query.replace("%s", many), after=forged)
+    assert [code for code, _ in answer.refusals] == ["invalid_cursor", "too_many_items"]
+    assert answer.body["data"] in (None, {"forged": None, "ledger": None})
     await rig.close()

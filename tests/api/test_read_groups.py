@@ -106,6 +106,51 @@ async def test_a_groups_balances_are_what_its_entries_bring_zeros_too(reader: Re
     assert reader.searches == []
 
 
+EVERYTHING = """
+  clearingStatus consistencyConfig { lines ownBalanceUpdates totalBalanceUpdates } created
+  currency { code } currencyMode dashboardUrl id ik ledger { ik } ledgerId linkedAccount { id }
+  link { id } name parentLedgerAccount { path type } parentLedgerAccountId path
+  postedWindow { earliest } type workspaceId balance ownBalance childBalances { nodes { amount } }
+  lines { nodes { id } }
+"""
+ACCOUNTS = """query accounts {
+  ledger(ledger: {ik: "main"}) {
+    ledgerEntryGroup(ledgerEntryGroup: {key: "order", value: "1"}) {
+      balances { nodes { account { %s } } } } } }"""
+
+
+async def test_a_balances_account_tells_all_that_the_account_itself_tells(
+    reader: ReadRig,
+) -> None:
+    await order(reader, "1")
+    query = """query account($path: String!) {
+      ledgerAccount(ledgerAccount: {path: $path, ledger: {ik: "main"}}) { %s } }"""
+    expected = []
+    for path in (CASH, user("ann"), user("ann", "pending"), user("bob")):
+        answer = await reader.ask(query.replace("%s", EVERYTHING), path=path)
+        expected.append({"account": answer.data["ledgerAccount"]})
+    reader.restart()
+    for _ in ("a process that has seen nothing", "one that has seen it all"):
+        answer = await reader.ask(ACCOUNTS.replace("%s", EVERYTHING))
+        group = answer.data["ledger"]["ledgerEntryGroup"]
+        assert group["balances"]["nodes"] == expected
+
+
+async def test_types_of_a_page_of_balances_are_one_read_and_none_once_they_were_seen(
+    reader: ReadRig,
+) -> None:
+    await order(reader, "1")
+    reader.restart()
+    await warm(reader)
+    types = []
+    for calls in ({"Query": 1, "BatchGetItem": 1}, {"Query": 1}):
+        answer = await reader.ask(ACCOUNTS.replace("%s", "type"))
+        nodes = answer.data["ledger"]["ledgerEntryGroup"]["balances"]["nodes"]
+        types.append([node["account"]["type"] for node in nodes])
+        assert reader.calls == calls
+    assert types == [["asset", "liability", "liability", "liability"]] * 2
+
+
 async def test_an_unknown_group_is_empty_and_was_never_created(reader: ReadRig) -> None:
     await order(reader, "1")
     query = """{ ledger(ledger: {ik: "main"}) {

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from shared.ledger.identifiers import entry_id
+import pytest
+
+from shared.ledger.identifiers import account_id, entry_id
 from shared.ledger.ledgers import Ledger
 from tests.builders_schema import edited, quickstart
-from tests.read_rig import NOW_MS, OTHER_WORKSPACE, ReadRig
+from tests.read_rig import NOW_MS, OTHER_WORKSPACE, WORKSPACE, ReadRig
 
 LINE = """
 query line($line: LedgerLineMatchInput!) {
@@ -224,3 +226,39 @@ async def test_a_ledgers_lines_are_those_of_the_accounts_that_the_filter_names(
     answer = await reader.ask(LEDGER_LINES, filter={})
     message = "filter: Ledger.lines needs ledgerAccount or path, and not both."
     assert answer.refusals == [("invalid_filter", message)]
+
+
+@pytest.mark.parametrize("edits", [STRONG_LINES, {}], ids=["strong", "eventual"])
+@pytest.mark.parametrize("workspace", [WORKSPACE, OTHER_WORKSPACE])
+async def test_a_ledgers_lines_of_another_ledgers_account_are_an_empty_page(
+    reader: ReadRig, edits: dict[str, Any], workspace: str
+) -> None:
+    schema = edited(quickstart(), edits)
+    main = await reader.ledger("main", schema)
+    second = await reader.ledger("second", schema, workspace_id=workspace)
+    await reader.post(main, "in", 1, (CASH, 7), (AVAILABLE, 7))
+    await reader.post(second, "in", 1, (CASH, 500), (AVAILABLE, 500))
+    query = """query lines($filter: LedgerLinesFilterSet!, $own: LedgerLinesFilterSet!) {
+      ledger(ledger: {ik: "main"}) {
+        lines(filter: $filter) { nodes { amount } pageInfo {
+          hasNextPage endCursor hasPreviousPage startCursor } }
+        own: lines(filter: $own) { nodes { amount } } ledgerEntries { nodes { ik } } } }"""
+    own = {"ledgerAccount": {"equalTo": {"path": CASH}}}
+    await reader.ask(query, filter=own, own=own)  # the process knows main's account
+    for leaf in (CASH, AVAILABLE):
+        match = {"id": account_id(second.id, leaf)}
+        for operator in ({"equalTo": match}, {"in": [match]}):
+            answer = await reader.ask(query, filter={"ledgerAccount": operator}, own=own)
+            assert answer.data["ledger"] == {
+                "lines": {
+                    "nodes": [],
+                    "pageInfo": {
+                        "hasNextPage": False,
+                        "endCursor": None,
+                        "hasPreviousPage": False,
+                        "startCursor": None,
+                    },
+                },
+                "own": {"nodes": [{"amount": "7"}]},
+                "ledgerEntries": {"nodes": [{"ik": "in"}]},
+            }

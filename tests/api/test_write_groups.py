@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from shared.ledger import history
 from shared.ledger.identifiers import account_id, group_id, ledger_id
 from shared.store import keys
-from shared.store.table import TableName
+from shared.store.table import TableName, Update
 from shared.testing.memory import MemoryTable
 from tests.builders_schema import edited, quickstart
 from tests.revision_asking import REVERSE, UPDATE
@@ -251,3 +252,71 @@ async def test_a_condition_on_a_group_can_not_be_asked_for(orders: WriteRig) -> 
     )
     assert answer["__typename"] == "AddLedgerEntryResult"
     assert await balances(orders, "1") == {ANN: "4", BOB: "-4"}
+
+
+# --- Without a Schema -----------------------------------------------------------------------------
+PLAIN = {"ik": "plain"}
+PLAIN_TREE = [
+    {"ik": "bank", "name": "Bank", "type": "asset"},
+    {
+        "ik": "users",
+        "name": "Users",
+        "type": "liability",
+        "consistencyConfig": {"groups": [{"key": "order", "ownBalanceUpdates": "strong"}]},
+    },
+]
+CREATE_PLAIN = """mutation plain($accounts: [CreateLedgerAccountsInput!]!) {
+  createLedger(ik: "plain", ledger: {name: "plain"}) { __typename }
+  createLedgerAccounts(ledger: {ik: "plain"}, ledgerAccounts: $accounts) { __typename }
+}"""
+PLAIN_GROUP = """query group($mode: ReadBalanceConsistencyMode, $key: SafeString!, $after: String,
+    $before: String, $first: Int, $filter: LedgerEntryGroupBalanceFilterSet) {
+  ledgerEntryGroup(ledgerEntryGroup: {key: $key, value: "1", ledger: {ik: "plain"}}) {
+    balances(first: $first, after: $after, before: $before, filter: $filter) {
+      nodes { account { path } ownBalance(consistencyMode: $mode) }
+      pageInfo { startCursor endCursor } } } }"""
+
+
+async def plain_page(writer: WriteRig, key: str = "order", **asked: Any) -> tuple[list[Any], Any]:
+    answer = await writer.ask(PLAIN_GROUP, key=key, **asked)
+    found = answer.data["ledgerEntryGroup"]["balances"]
+    shown = [(node["account"]["path"], node["ownBalance"]) for node in found["nodes"]]
+    return shown, found["pageInfo"]
+
+
+async def test_strong_balances_of_a_ledger_without_a_schema_are_what_the_posts_left(
+    writer: WriteRig,
+) -> None:
+    made = (await writer.ask(CREATE_PLAIN, accounts=PLAIN_TREE)).data
+    assert made["createLedgerAccounts"] == {"__typename": "CreateLedgerAccountsResult"}
+    ledger = ledger_id("workspace", "plain", 1)
+    groups = [{"key": key, "value": "1"} for key in ("order", "other")]
+    for ik in ("one", "two"):
+        lines = [{"account": {"path": path}, "amount": "5"} for path in ("bank", "users")]
+        posted = await writer.add(ik, ledger=PLAIN, groups=groups, lines=lines)
+        assert posted["__typename"] == "AddLedgerEntryResult"
+        if ik == "one":  # the indexer comes so far
+            for key in ("order", "other"):
+                for path in ("bank", "users"):
+                    group, account = group_id(ledger, key, "1"), account_id(ledger, path)
+                    at = keys.group_eventual(group, path, account, "USD")
+                    adds = history.sum_adds(5)
+                    await writer.table.write(Update(at, add=adds, set_if_absent={"p": path}))
+    writer.restart()
+    for calls in ({"Query": 1, "BatchGetItem": 1}, {"Query": 1}):
+        await writer.ask('{ ledger(ledger: {ik: "plain"}) { name } }')
+        shown, _ = await plain_page(writer, mode="use_account")
+        assert shown == [("bank", "5"), ("users", "10")]
+        assert writer.calls == calls
+    only = {"account": {"path": {"equalTo": "users"}}}
+    assert (await plain_page(writer, mode="strong", filter=only))[0] == [("users", "10")]
+    amount = {"ownBalance": {"gte": "6"}}
+    assert (await plain_page(writer, filter=amount))[0] == [("users", "10")]
+    assert (await plain_page(writer, key="other"))[0] == [("bank", "5"), ("users", "5")]
+    first, info = await plain_page(writer, first=1)
+    second, back = await plain_page(writer, after=info["endCursor"])
+    assert (first, second) == ([("bank", "5")], [("users", "10")])
+    assert (await plain_page(writer, before=back["startCursor"]))[0] == first
+    answer = await writer.ask(PLAIN_GROUP, key="order", mode="strong")
+    assert [code for code, _ in answer.refusals] == ["invalid_consistency_mode"]
+    assert "account bank has" in answer.refusals[0][1].lower()

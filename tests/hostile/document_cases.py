@@ -97,6 +97,14 @@ VALIDATION_CASES = [
         "with a fragment twice": (
             "{ workspace { ...f } } fragment f on Workspace { id } fragment f on Workspace { id }"
         ),
+        "with a fragment twice, the second in itself": (
+            '{ ledgerEntry(ledgerEntry: {id: "a"}) { ...f } } fragment f on LedgerEntry { id }'
+            " fragment f on LedgerEntry { reversedBy { reverses { ...f } } }"
+        ),
+        "with a fragment twice, the second in a circle": (
+            "{ workspace { ...g } } fragment f on Workspace { id }"
+            " fragment g on Workspace { ...f } fragment f on Workspace { ...g }"
+        ),
         "with a fragment in itself": "{ workspace { ...f } } fragment f on Workspace { id ...f }",
         "with fragments in a circle": (
             "{ workspace { ...f } } fragment f on Workspace { ...g }"

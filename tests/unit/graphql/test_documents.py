@@ -2,11 +2,15 @@
 
 from collections import Counter
 
+import orjson
 import pytest
-from graphql import get_introspection_query
+from graphql import ScalarLeafsRule, get_introspection_query
 
 from shared.graphql.documents import Documents, Operation
-from shared.limits import DOCUMENT_CHARS_MAX
+from shared.graphql.execution import Execution
+from shared.graphql.failures import Failures
+from shared.limits import ANSWER_KEPT_BYTES_MAX, DOCUMENT_CHARS_MAX
+from shared.observe import EventLog
 from tests.graphql_rig import codes, messages, schema_with
 
 SCHEMA = schema_with()
@@ -70,6 +74,19 @@ def test_what_is_just_within_the_limits_is_accepted(documents: Documents) -> Non
         ("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }", "validation_failed"),
         ("{ ...a } fragment a on Query { ...a }", "validation_failed"),
         (
+            "{ ...a } fragment a on Query { __typename } fragment a on Query { ...a nobody }",
+            "validation_failed",
+        ),
+        (
+            "{ ...a } fragment a on Query { ...a nobody } fragment a on Query { __typename }",
+            "validation_failed",
+        ),
+        (
+            "{ ...b } fragment a on Query { __typename } fragment b on Query { ...a }"
+            " fragment a on Query { ...b }",
+            "validation_failed",
+        ),
+        (
             "{ ...f0 } "
             + " ".join(
                 f"fragment f{i} on Query {{ a{i}: workspace {{ id }} ...f{i + 1}"
@@ -93,6 +110,18 @@ def test_what_is_just_within_the_limits_is_accepted(documents: Documents) -> Non
 )
 def test_documents_made_to_hurt_are_refused(documents: Documents, document: str, code: str) -> None:
     assert set(codes(documents.operation(document, None))) == {code}
+
+
+def test_tangled_fragments_are_refused_even_if_no_rule_tells_why(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.graphql.documents._TANGLES", (ScalarLeafsRule,))
+    for second in ("...a", "__typename"):
+        document = (
+            f"{{ ...a }} fragment a on Query {{ __typename }} fragment a on Query {{ {second} }}"
+        )
+        assert codes(documents.operation(document, None)) == ["validation_failed"]
+    assert len(documents) == 0
 
 
 def test_the_introspection_that_tools_send_is_accepted(documents: Documents) -> None:
@@ -163,3 +192,67 @@ def test_the_cache_is_bounded_in_characters_too() -> None:
     huge = PLAIN + " " * 1_001
     assert isinstance(documents.operation(huge, None), Operation)
     assert len(documents) == 0
+
+
+# --- Answers that are kept ------------------------------------------------------------------------
+def constant(documents: Documents, name: str, spaces: int = 0) -> Operation:
+    operation = documents.operation(f"query {name} {{ __typename }}" + " " * spaces, None)
+    assert isinstance(operation, Operation)
+    return operation
+
+
+@pytest.mark.parametrize("descriptions", [False, True])
+async def test_the_answers_to_the_introspections_of_tools_are_kept(
+    documents: Documents, descriptions: bool
+) -> None:
+    document = get_introspection_query(
+        descriptions=descriptions,
+        specified_by_url=True,
+        directive_is_repeatable=True,
+        schema_description=True,
+        input_value_deprecation=True,
+    )
+    operation = documents.operation(document, None)
+    assert isinstance(operation, Operation)
+    data = await Execution(operation, {}, None, Failures(EventLog("test"), "id")).run()
+    answer = orjson.dumps({"data": data})
+    documents.keep_answer(operation, answer)
+    assert operation.answer == answer
+    assert documents.answers_bytes == len(answer)
+
+
+def test_an_answer_that_is_too_large_or_may_change_is_not_kept(documents: Documents) -> None:
+    operation = constant(documents, "a")
+    documents.keep_answer(operation, b"x" * (ANSWER_KEPT_BYTES_MAX + 1))
+    changing = documents.operation(PLAIN, None)
+    assert isinstance(changing, Operation)
+    documents.keep_answer(changing, b"x")
+    assert (operation.answer, changing.answer, documents.answers_bytes) == (None, None, 0)
+    documents.keep_answer(operation, b"x" * ANSWER_KEPT_BYTES_MAX)
+    assert documents.answers_bytes == ANSWER_KEPT_BYTES_MAX
+
+
+def test_the_oldest_answers_make_room_for_new_ones() -> None:
+    documents = Documents(SCHEMA, answers_bytes_max=10)
+    first, second, third = (constant(documents, name) for name in "abc")
+    for operation in (first, second, third, second):
+        documents.keep_answer(operation, b"12345")
+    assert (first.answer, second.answer, third.answer) == (None, b"12345", b"12345")
+    assert documents.answers_bytes == 10
+    documents.keep_answer(first, b"1")
+    assert (first.answer, second.answer, third.answer) == (b"1", b"12345", None)
+    assert documents.answers_bytes == 6
+
+
+def test_an_answer_goes_with_its_document_and_is_not_kept_without_it() -> None:
+    documents = Documents(SCHEMA, cached_max=1, cached_chars_max=1_000)
+    first = constant(documents, "a")
+    documents.keep_answer(first, b"12345")
+    second = constant(documents, "b")
+    assert (first.answer, documents.answers_bytes) == (None, 0)
+    documents.keep_answer(first, b"12345")
+    never_cached = constant(documents, "c", spaces=1_000)
+    for operation in (first, second, never_cached):
+        documents.keep_answer(operation, b"12345")
+        assert operation.answer is None
+    assert documents.answers_bytes == 0

@@ -129,6 +129,27 @@ async def test_mutations_run_one_after_the_other() -> None:
     assert steps == ["a begins", "a ends", "b begins", "b ends"]
 
 
+async def test_reads_are_forgotten_between_mutations_and_nowhere_else() -> None:
+    steps: list[str] = []
+
+    class Context:
+        def forget_reads(self) -> None:
+            steps.append("forgotten")
+
+    async def resolve(_source: object, _info: object, ledger: dict[str, str]) -> dict[str, bool]:
+        steps.append(ledger["ik"])
+        return {"success": True}
+
+    schema = schema_with({"Mutation": {"deleteLedger": resolve}})
+    field = '{0}: deleteLedger(ledger: {{ik: "{0}"}}) {{ __typename }}'
+    for names in (["a"], ["a", "b", "c"]):
+        several = " __typename ".join(field.format(name) for name in names)
+        answer = await run(schema, f"mutation {{ __typename {several} }}", context=Context())
+        assert "errors" not in answer
+        steps.append("answered")
+    assert steps == ["a", "answered", "a", "forgotten", "b", "forgotten", "c", "answered"]
+
+
 @pytest.mark.parametrize("given", [giving, giving_later])
 @pytest.mark.parametrize("refused", [REFUSED, RejectionError(REFUSED)])
 async def test_a_refusal_in_a_query_is_an_error_with_its_code(given: Any, refused: Any) -> None:

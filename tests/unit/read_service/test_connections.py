@@ -7,6 +7,7 @@ import pytest
 from read_service.connections import (
     PageArguments,
     PageInfo,
+    _seal,
     list_digest,
     page_arguments,
     page_info,
@@ -203,3 +204,50 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
     for found in (refused(after=text), refused(before=text)):
         assert found.code == "invalid_cursor"
         assert not found.retryable
+
+
+def forged(content: bytes) -> str:
+    """A cursor of ENTRIES as anybody could seal it."""
+    return urlsafe_b64encode(_seal(ENTRIES, content) + content).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"1,-10000000,,p",
+        b"1,0,,p",
+        b"1,201,,p",
+        b"1,1000000,,p",
+        b"1,a,,p",
+        b"1,,,p",
+        b"1,1.5,,p",
+        b"1," + b"9" * 1_000 + b",,p",
+        b"1,20,-1,p",
+        b"1,20,1000000000000000,p",
+        b"1,20,soon,p",
+        b"1,20,",
+        b"1,20",
+        b"1,",
+        b"1",
+        b"2,20,,p",
+        b"",
+        b"\xff",
+        b"1,20,,\xff",
+    ],
+)
+def test_a_forged_cursor_that_says_what_none_does_is_refused(content: bytes) -> None:
+    for found in (refused(after=forged(content)), refused(before=forged(content))):
+        assert found.code == "invalid_cursor"
+
+
+def test_the_longest_cursor_that_is_read_can_be_given_back_by_an_emptied_page() -> None:
+    lengths = []
+    for length in range(1, CURSOR_CHARS_MAX):
+        cursor = forged(b"1,20,," + b"p" * length)
+        if isinstance(page_arguments(ENTRIES, None, None, cursor, None), PageArguments):
+            lengths.append(length)
+            longest = read(after=cursor)
+    assert lengths == list(range(1, lengths[-1] + 1))
+    info = page_info(ENTRIES, longest, None, None, more=False)
+    assert info.start_cursor is not None
+    assert len(info.start_cursor) <= CURSOR_CHARS_MAX

@@ -11,7 +11,7 @@ from read_service.lists import page_of_all
 from read_service.walks import Partition, Walked, walk
 from shared.clock import FixedClock
 from shared.errors import RejectionError
-from shared.limits import LIST_WALK_ITEMS_MAX
+from shared.limits import LIST_WALK_ITEMS_MAX, SORT_KEY_BYTES_MAX
 from shared.store.table import Item, Put, TableName
 from shared.testing.memory import MemoryTable
 
@@ -112,3 +112,13 @@ async def test_a_position_beyond_the_range_gives_an_empty_page_or_the_whole_rang
     for page, expected in cases.items():
         walked = await walk(table, partition, page, hydrate, filtered=False)
         assert (walked.nodes, walked.more) == (expected, False)
+
+
+async def test_a_position_that_no_sort_key_can_have_is_refused() -> None:
+    table = await filled(["a", "b"])
+    longest = "ä" * (SORT_KEY_BYTES_MAX // 2)
+    assert (await page_of(table, PageArguments(2, after=longest))).nodes == []
+    for page in (PageArguments(2, after=longest + "a"), PageArguments(2, before=longest + "a")):
+        with pytest.raises(RejectionError) as refused:
+            await page_of(table, page)
+        assert refused.value.rejection.code == "invalid_cursor"
