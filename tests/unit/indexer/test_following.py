@@ -4,10 +4,12 @@ import asyncio
 from dataclasses import replace
 
 from indexer.follower import PACE_MS
-from indexer.leases import LeaseBook
+from indexer.leases import Checkpoint, LeaseBook
+from indexer.quarantine import SEARCH, Quarantine
 from shared.errors import SearchUnavailable, StoreUnavailable
 from shared.limits import FOLLOW_IDLE_MS, LEASE_MS, LEASE_RENEW_MS
 from shared.search.index import Kind
+from shared.testing.faulty_index import FaultyIndex, IndexFaults
 from tests.builders import account, entry, ledger, stand
 from tests.indexer_rig import World, simulated, some_entries
 
@@ -164,6 +166,28 @@ def test_one_projector_goes_on_while_the_others_engine_is_away():
         await process.stop()
 
     simulated(main, index=Away)
+
+
+def test_expired_credentials_of_the_index_put_nothing_aside_and_leave_the_checkpoint():
+    async def main(world: World):
+        process = world.start()
+        await stand(world.table, *some_entries(world.ledger, 40))
+        await asyncio.sleep(60)
+        leases = await LeaseBook(world.table, SEARCH, "x", world.clock).listed()
+        assert [each.checkpoint for each in leases.values()] == [Checkpoint()]
+        assert await Quarantine(world.table).count(SEARCH) == 0
+        assert await world.index.count(Kind.ENTRIES) == 0
+        assert process.value("twofold_index_lag_seconds", "search") >= 58
+        failures = {"projector": "search", "reason": "SearchUnavailable"}
+        registry = process.metrics.registry
+        assert registry.get_sample_value("twofold_follow_failures_total", failures) >= 10
+        world.engines.index.calm()
+        await world.drain()
+        assert await Quarantine(world.table).count(SEARCH) == 0
+        assert await world.judge() == []
+        await process.stop()
+
+    simulated(main, index=lambda each: FaultyIndex(each, 1, IndexFaults(shut_out=1_000)))
 
 
 def test_an_idle_shard_is_read_once_for_both_projectors():
