@@ -28,7 +28,7 @@ from indexer.meters import (
 from indexer.reads import StreamReads
 from indexer.shards import ShardGraph
 from shared.clock import Clock
-from shared.errors import LeaseLost, TwofoldError
+from shared.errors import LeaseLost
 from shared.limits import LEASE_RENEW_MS
 from shared.observe import EventLog
 from shared.store.streams import Stream
@@ -78,7 +78,7 @@ class Roster:
                 self._wake.clear()
                 try:
                     await self.look()
-                except TwofoldError as error:
+                except Exception as error:  # whatever it is: it is told, and the next look comes
                     LOG.warning(ROSTER_FAILED, projector=self._applier.projector, error=error)
                 await self._sleep(LEASE_RENEW_MS)
         finally:
@@ -129,7 +129,7 @@ class Roster:
         try:
             await self._book.release(lease)
             LOG.info(SHARD_LEFT, projector=lease.projector, shard=lease.shard_id)
-        except TwofoldError as error:  # then it runs out by itself
+        except Exception as error:  # then it runs out by itself
             LOG.warning(ROSTER_FAILED, projector=lease.projector, error=error)
 
     # --- One look

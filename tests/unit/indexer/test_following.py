@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from indexer.follower import PACE_MS
 from indexer.leases import Checkpoint, LeaseBook
 from indexer.quarantine import SEARCH, Quarantine
@@ -252,7 +254,8 @@ def test_a_process_whose_lease_was_taken_writes_nothing_more_and_takes_others_in
     simulated(main)
 
 
-def test_a_failing_look_is_told_and_tried_again():
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), RuntimeError("unforeseen")])
+def test_a_failing_look_is_told_and_tried_again(error):
     class Flaky:
         def __init__(self, stream):
             self.stream, self.fails = stream, 3
@@ -260,7 +263,7 @@ def test_a_failing_look_is_told_and_tried_again():
         async def shards(self):
             if self.fails:
                 self.fails -= 1
-                raise StoreUnavailable("away")
+                raise error
             return await self.stream.shards()
 
         def __getattr__(self, name):
