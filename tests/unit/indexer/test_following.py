@@ -138,6 +138,35 @@ def test_shards_that_the_stream_forgot_after_they_were_finished_leave_no_checkpo
     simulated(main)
 
 
+def test_no_process_keeps_windows_of_shards_that_the_stream_forgot():
+    async def main(world: World):
+        one, two = world.start("one"), world.start("two")
+        await asyncio.sleep(20)
+        await stand(world.table, *some_entries(world.ledger, 40))
+        old = world.stream.open_shards()
+        for shard in old:
+            world.stream.roll(shard)
+        await asyncio.sleep(LEASE_RENEW_MS / 1_000 * 4)
+        windows = [each.projectors.rosters[0]._reads for each in (one, two)]
+        assert all(set(each.shard_ids()) & set(old) for each in windows)
+        for process in (one, two):  # one looks first, and removes the finished leases
+            await asyncio.sleep(1)
+            for roster in process.projectors.rosters:
+                roster._wake.set()
+        await asyncio.sleep(0.5)
+        for shard in old:
+            del world.stream._shards[shard]  # a day has passed
+        await asyncio.sleep(LEASE_RENEW_MS / 1_000 * 2)
+        listed = set(world.stream.open_shards())
+        assert [set(each.shard_ids()) - listed for each in windows] == [set(), set()]
+        await world.drain()
+        assert await world.judge() == []
+        await one.stop()
+        await two.stop()
+
+    simulated(main, shards_count=4)
+
+
 def test_one_projector_goes_on_while_the_others_engine_is_away():
     class Away:
         def __init__(self, index):

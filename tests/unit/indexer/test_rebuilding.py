@@ -14,7 +14,9 @@ from indexer.projectors import Engines, recount_parts, search_parts
 from indexer.quarantine import BALANCES
 from indexer.recount import recount_balances
 from indexer.reindex import rebuild_search, reload_ledger
+from indexer.roster import HEAL_BACKOFF_MS_MAX
 from indexer.verify import is_caught_up, verify
+from shared.errors import SearchUnavailable
 from shared.ledger.identifiers import account_id
 from shared.observe import Metrics
 from shared.search.index import Deletion, Document, Kind
@@ -434,6 +436,42 @@ def test_what_the_stream_forgot_is_told_and_healed_from_the_table(gone):
         await process.stop()
 
     simulated(main)
+
+
+class Away:
+    """An index whose bulks fail while it is away."""
+
+    def __init__(self, index) -> None:
+        self._index = index
+        self.is_away = False
+        self.bulks_count = 0
+
+    async def bulk(self, operations, *, into=None):
+        self.bulks_count += 1
+        if self.is_away:
+            raise SearchUnavailable("away")
+        return await self._index.bulk(operations, into=into)
+
+    def __getattr__(self, name):
+        return getattr(self._index, name)
+
+
+def test_a_heal_that_fails_is_tried_again_ever_more_seldom():
+    async def main(world: World):
+        process = await trimmed_world(world, gone=False)
+        index = world.engines.index
+        index.is_away, index.bulks_count = True, 0
+        await asyncio.sleep(60)
+        assert 3 <= index.bulks_count <= 6  # one for each heal
+        assert process.value("twofold_stream_trimmed_total", "search") == 1
+        index.is_away = False
+        await asyncio.sleep(2 * HEAL_BACKOFF_MS_MAX / 1_000)
+        await world.drain()
+        assert await world.judge() == []
+        assert process.value("twofold_stream_trimmed_total", "search") == 1
+        await process.stop()
+
+    simulated(main, index=Away)
 
 
 def test_a_first_start_on_a_stream_that_forgot_its_beginning_is_no_loss():
