@@ -303,9 +303,12 @@ class ElasticIndex:
                 yield StoredDocument(hit["_id"], hit["_version"], hit["_source"])
             after = hits[-1]["sort"] if len(hits) == SCAN_PAGE_DOCUMENTS else []
 
-    async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:
+    async def refresh(
+        self, kinds: Sequence[Kind] = tuple(Kind), *, into: Mapping[Kind, str] | None = None
+    ) -> None:
+        targets = self._aliases if into is None else into
         with self._called("refresh"):
-            await self._client.indices.refresh(index=[self._aliases[kind] for kind in kinds])
+            await self._client.indices.refresh(index=[targets[kind] for kind in kinds])
 
     async def indices(self) -> list[IndexInfo]:
         patterns = [f"{alias}-v*" for alias in self._aliases.values()]

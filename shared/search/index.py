@@ -220,8 +220,13 @@ class Index(Protocol):
         """
         ...
 
-    async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:
-        """Makes everything that was answered as applied visible to searches."""
+    async def refresh(
+        self, kinds: Sequence[Kind] = tuple(Kind), *, into: Mapping[Kind, str] | None = None
+    ) -> None:
+        """Makes everything that was answered as applied visible to searches.
+
+        `into` names the index for a kind instead of its alias, as for `bulk`.
+        """
         ...
 
     async def indices(self) -> list[IndexInfo]:

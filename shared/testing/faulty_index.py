@@ -109,9 +109,11 @@ class FaultyIndex:
         async for document in self._index.scan(kind, ledger_id, index=index):
             yield document
 
-    async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:
+    async def refresh(
+        self, kinds: Sequence[Kind] = tuple(Kind), *, into: Mapping[Kind, str] | None = None
+    ) -> None:
         self._may_be_unavailable()
-        await self._index.refresh(kinds)
+        await self._index.refresh(kinds, into=into)
 
     async def indices(self) -> list[IndexInfo]:
         self._may_be_unavailable()

@@ -16,6 +16,7 @@ from indexer.recount import recount_balances
 from indexer.reindex import rebuild_search, reload_ledger
 from indexer.roster import HEAL_BACKOFF_MS_MAX
 from indexer.verify import is_caught_up, verify
+from indexer.windows import put_marks
 from shared.errors import SearchUnavailable
 from shared.ledger.identifiers import account_id
 from shared.observe import Metrics
@@ -339,6 +340,75 @@ def test_what_is_applied_just_before_the_swap_is_in_the_fresh_indices(monkeypatc
 
         monkeypatch.setattr(reindex, "fence", late_fence)
         await rebuild(world)
+        assert await world.judge() == []
+        await process.stop()
+
+    simulated(main)
+
+
+@pytest.mark.parametrize("applied", [True, False])
+@pytest.mark.parametrize("moment", ["load", "merge", "fence", "held", "swap"])
+def test_a_ledger_deleted_during_a_rebuild_does_not_come_back_with_the_swap(
+    monkeypatch, moment, applied
+):
+    """`applied`: the projector has swept the old indices before the rebuild goes on."""
+
+    async def main(world: World):
+        process = world.start()
+        other = ledger("other-ledger")
+        await stand(world.table, other, *some_entries(other, 3))
+        await stand(world.table, *some_entries(world.ledger, 30), account(world.ledger, "assets"))
+        await world.drain()
+        deletions = []
+
+        async def delete() -> None:
+            if deletions:
+                return
+            deletions.append(replace(world.ledger, state="deleted", revision=2))
+            await stand(world.table, deletions[0], *some_entries(world.ledger, 2, first=100))
+            if applied and moment not in ("held", "swap"):
+                await world.drain()
+
+        class Deleting:
+            def __init__(self, index) -> None:
+                self._index = index
+
+            async def bulk(self, operations, *, into=None):
+                answer = await self._index.bulk(operations, into=into)
+                if moment == "load":
+                    await delete()
+                return answer
+
+            async def finish_index(self, name):
+                if moment == "merge":
+                    await delete()
+                await self._index.finish_index(name)
+
+            def __getattr__(self, name):
+                return getattr(self._index, name)
+
+        @asynccontextmanager
+        async def late_fence(stream, book):
+            if moment == "fence":
+                await delete()
+            async with fence(stream, book) as leases:
+                if moment == "held":
+                    await delete()
+                yield leases
+
+        async def late_marks(table, accounts, value):
+            if moment == "swap":  # everything is followed that will be
+                await delete()
+            await put_marks(table, accounts, value)
+
+        monkeypatch.setattr(reindex, "fence", late_fence)
+        monkeypatch.setattr(reindex, "put_marks", late_marks)
+        engines = Engines(world.table, world.stream, Deleting(world.index), world.clock)
+        await rebuild(world, engines)
+        await world.drain()
+        for kind in Kind:
+            assert await world.index.count(kind, world.ledger.id) == 0
+        assert await world.index.count(Kind.ENTRIES) == 3
         assert await world.judge() == []
         await process.stop()
 
