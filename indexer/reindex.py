@@ -309,11 +309,13 @@ async def heal_search(parts: SearchParts, lost: Sequence[str]) -> None:
     followed from the oldest record that the stream still keeps. The checkpoints move only when the
     load is done.
     """
+    started_ms = parts.clock.now_ms()
     async with fence_of(parts.stream, parts.book, lost) as leases:
         listed = {shard.id for shard in await parts.stream.shards()}
         loader = Loader(parts, None)
         await loader.load_table()
         for shard_id, lease in leases.items():
             place = Checkpoint() if shard_id in listed else Checkpoint(finished=True)
+            lease.heard_ms = started_ms
             await parts.book.advance(lease, place)
             parts.say(f"{shard_id} is followed on from what the stream still keeps")

@@ -155,12 +155,12 @@ class Roster:
         lost = sorted({*graph.lost(finished), *self._trimmed})
         if self._is_healing(lost):
             return  # the leases belong to the healing until it is done
-        ready = [shard.id for shard in graph.ready(finished)]
-        new = [shard_id for shard_id in ready if shard_id not in leases]
+        ready = graph.ready(finished)
+        new = [shard for shard in ready if shard.id not in leases]
         if new:
-            await self._book.begin(new)
+            await self._book.begin_after(new, leases)
             leases = await self._book.listed()
-        await self._take(ready, leases)
+        await self._take([shard.id for shard in ready], leases)
         for shard_id in graph.forgettable(finished):
             await self._book.forget(shard_id)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from indexer import reindex, rollups
+from indexer import leases, reindex, rollups
 from indexer.fence import fence
 from indexer.leases import LeaseBook
 from indexer.meters import IndexerFamilies
@@ -542,6 +542,57 @@ def test_a_heal_that_fails_is_tried_again_ever_more_seldom():
         await process.stop()
 
     simulated(main, index=Away)
+
+
+def test_what_was_trimmed_before_the_first_read_of_a_shard_is_told_and_healed():
+    async def main(world: World):
+        process = world.start()
+        await world.drain()
+        for shard in world.stream.open_shards():
+            world.stream.roll(shard)
+        await asyncio.sleep(10)  # their children have leases, and nothing to tell
+        await process.stop()
+        now_ms = world.clock.now_ms()
+        await stand(world.table, *some_entries(world.ledger, 5, created_ms=now_ms))
+        await asyncio.sleep(2 * 3_600)
+        now_ms = world.clock.now_ms()
+        await stand(world.table, *some_entries(world.ledger, 5, first=50, created_ms=now_ms))
+        await asyncio.sleep(23 * 3_600)  # the first five are older than a day
+        process = world.start("two")
+        await asyncio.sleep(60)
+        await world.drain()
+        assert await world.judge() == []
+        assert await world.index.count(Kind.ENTRIES) == 10
+        for projector in ("search", "balances"):
+            told = process.value("twofold_stream_trimmed_total", projector)
+            assert told >= 1
+            await asyncio.sleep(60)
+            assert process.value("twofold_stream_trimmed_total", projector) == told
+        await process.stop()
+
+    simulated(main)
+
+
+def test_an_idle_shard_without_a_checkpoint_is_heard_for_as_long_as_it_is_followed(monkeypatch):
+    monkeypatch.setattr(leases, "STREAM_UNHEARD_MS_MAX", 60_000)
+
+    async def main(world: World):
+        process = world.start()
+        await world.drain()
+        for shard in world.stream.open_shards():
+            world.stream.roll(shard)
+        await asyncio.sleep(200)
+        await process.stop()
+        process = world.start("two")
+        await asyncio.sleep(10)
+        await stand(world.table, *some_entries(world.ledger, 5))
+        await world.drain()
+        assert process.value("twofold_stream_trimmed_total", "search") == 0
+        assert process.value("twofold_stream_trimmed_total", "balances") == 0
+        assert await world.judge() == []
+        await process.stop()
+
+    simulated(main)
 
 
 def test_a_first_start_on_a_stream_that_forgot_its_beginning_is_no_loss():
