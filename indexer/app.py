@@ -2,12 +2,15 @@
 
 python -m indexer       follows the stream for both projectors
 GET /healthz /readyz /metrics on TWOFOLD_INDEXER_HOST, TWOFOLD_INDEXER_PORT
+
+Exits 1 when the following ends without having been told to: a process that follows nothing must not
+look alive.
 """
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from random import Random
 
 import uvicorn
@@ -17,9 +20,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from indexer.meters import FOLLOWING_ENDED
 from indexer.projectors import Engines, Projectors
 from shared.clock import SystemClock
-from shared.errors import ConfigurationError, SearchUnavailable
+from shared.errors import ConfigurationError, SearchUnavailable, TwofoldError
 from shared.observe import SERVICE_STARTED, SERVICE_STOPPED, EventLog, Metrics, configure_logging
 from shared.probes import probe_routes
 from shared.search.elastic import ElasticIndex
@@ -43,6 +47,40 @@ def process_name(settings: Settings) -> str:
     return f"{socket.gethostname()}:{Random().getrandbits(64):016x}"
 
 
+class Following:
+    """The projectors at work in this process. When they end by themselves, so does the process."""
+
+    def __init__(self) -> None:
+        self.is_broken = False
+        self.on_broken: Callable[[], None] = lambda: None
+        self._is_stopping = False
+
+    @asynccontextmanager
+    async def of(self, projectors: Projectors) -> AsyncIterator[None]:
+        """Follows for as long as the context lasts."""
+        task = asyncio.get_running_loop().create_task(projectors.run())
+        task.add_done_callback(self._ended)
+        try:
+            yield
+        finally:
+            self._is_stopping = True
+            projectors.stop()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is None and self._is_stopping:
+            return
+        LOG.error(FOLLOWING_ENDED, error=error)
+        self.is_broken = True
+        self.on_broken()
+
+    async def check(self) -> None:
+        """Raises when nothing is followed any more."""
+        if self.is_broken:
+            raise TwofoldError("the projectors have ended")
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The process as an ASGI application; it follows the stream for as long as it runs."""
     metrics = Metrics()
@@ -50,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.metrics = metrics
     app.state.projectors = None
+    app.state.following = Following()
 
     async def show_metrics(_request: Request) -> Response:
         if app.state.projectors is not None:
@@ -71,23 +110,47 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         index = ElasticIndex(settings, clock=clock, metrics=SearchMeter(app.state.metrics))
         stack.push_async_callback(index.close)
         engines = Engines(table, stream, index, clock)
-        readiness = {"dynamodb": stream.shards, "elasticsearch": lambda: _answers(index)}
+        following: Following = app.state.following
+        readiness = {
+            "dynamodb": stream.shards,
+            "elasticsearch": lambda: _answers(index),
+            "projectors": following.check,
+        }
         app.router.routes.extend(probe_routes(readiness, app.state.metrics))
         projectors = Projectors(engines, app.state.metrics, process_name(settings))
         app.state.projectors = projectors
-        following = asyncio.get_running_loop().create_task(projectors.run())
         LOG.info(SERVICE_STARTED, service="indexer", owner=process_name(settings))
-        try:
+        async with following.of(projectors):
             yield
-        finally:
-            projectors.stop()
-            await following
-            LOG.info(SERVICE_STOPPED, service="indexer")
+        LOG.info(SERVICE_STOPPED, service="indexer")
 
 
 async def _answers(index: Index) -> None:
     if not await index.ready():
         raise SearchUnavailable("an index or its alias is missing, or Elasticsearch is away")
+
+
+def serve(settings: Settings) -> int:
+    """Serves until a signal, or until nothing is followed any more; gives the exit status."""
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.indexer_host,
+        port=settings.indexer_port,
+        log_config=None,
+        access_log=settings.access_log,
+        timeout_graceful_shutdown=GRACE_S,
+        loop="uvloop",
+    )
+    server = uvicorn.Server(config)
+
+    def give_up() -> None:
+        server.should_exit = True
+
+    app.state.following.on_broken = give_up
+    with suppress(KeyboardInterrupt):
+        server.run()
+    return 0 if server.started and not app.state.following.is_broken else 1
 
 
 def main() -> None:
@@ -96,15 +159,7 @@ def main() -> None:
         raise ConfigurationError("Twofold does not run without its assertions (python -O)")
     settings = load_settings()
     configure_logging(settings.log_level)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.indexer_host,
-        port=settings.indexer_port,
-        log_config=None,
-        access_log=settings.access_log,
-        timeout_graceful_shutdown=GRACE_S,
-        loop="uvloop",
-    )
+    raise SystemExit(serve(settings))
 
 
 if __name__ == "__main__":

@@ -27,13 +27,12 @@ from indexer.quarantine import (
 )
 from indexer.records import UNREADABLE, Change, StreamChange, Unreadable
 from indexer.rollups import RollupWriter
-from indexer.sweeps import GoneLedgers, sweep
+from indexer.sweeps import GoneLedgers, deleted_ledgers, owner_of, sweep
 from indexer.windows import WindowBook, mark_puts, posted_windows_of
 from shared.clock import Clock
 from shared.ledger.accounts import LedgerAccount
 from shared.ledger.clearing import PostedWindow
 from shared.ledger.entries import LedgerEntry
-from shared.ledger.ledgers import Ledger
 from shared.observe import EventLog
 from shared.search.index import Index, Kind, Operation
 from shared.store import keys
@@ -136,7 +135,7 @@ class SearchApplier:
         asides: list[Aside] = []
         for change in changes:
             if isinstance(change, Change):
-                if _is_moved_account(change) or _owner(change) in self._gone:
+                if _is_moved_account(change) or owner_of(change) in self._gone:
                     continue  # read as it stands; or its documents are removed
                 try:
                     operations += project_documents(change)
@@ -158,7 +157,7 @@ class SearchApplier:
             for each in changes
             if isinstance(each, Change)
             and _is_moved_account(each)
-            and _owner(each) not in self._gone
+            and owner_of(each) not in self._gone
         ]
         operations: list[Operation] = []
         for change in moved:
@@ -316,22 +315,6 @@ def _operation_names(change: Change) -> list[tuple[Kind, str, int]]:
         return [(each.kind, each.id, each.version) for each in project_documents(change)]
     except UNREADABLE:
         return []
-
-
-def deleted_ledgers(changes: Sequence[StreamChange]) -> list[str]:
-    """Ids of the ledgers whose deletion is told, each once."""
-    found: dict[str, None] = {}
-    for change in changes:
-        ledger = change.new if isinstance(change, Change) and change.moved else None
-        if isinstance(ledger, Ledger) and ledger.state == "deleted":
-            found[ledger.id] = None
-    return list(found)
-
-
-def _owner(change: Change) -> str | None:
-    """The ledger that an entry or account is of."""
-    thing = change.old if change.new is None else change.new
-    return thing.ledger_id if isinstance(thing, LedgerEntry | LedgerAccount) else None
 
 
 def unprojectable(change: StreamChange, error: BaseException) -> Unreadable:

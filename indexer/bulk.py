@@ -5,8 +5,9 @@ one.
     overloaded       that operation alone is sent again, a little later
     refused          that operation alone is put aside with its reason
 
-Nothing is dropped: when an operation is neither done nor put aside, the whole call raises, the
-checkpoint stays, and everything is sent again.
+A bulk that is refused as a whole is halved until the culprit stands alone. Nothing is dropped: when
+an operation is neither done nor put aside, the whole call raises, the checkpoint stays, and
+everything is sent again.
 """
 
 import asyncio
@@ -84,11 +85,16 @@ class BulkWriter:
         """Applies every operation, or says which ones the index refuses for good.
 
         Raises SearchUnavailable when some were neither applied nor refused after BULK_ATTEMPTS_MAX
-        bulks, and SearchRefused when the index refuses everything.
+        bulks, or when the index refuses everything.
         """
         report = BulkReport()
         for bulk in bulks_of(newest(operations)):
+            before = len(report.refused)
             await self._apply_bulk(bulk, report)
+            if len(report.refused) - before == len(bulk) >= ALL_REFUSED_MIN:
+                raise SearchUnavailable(
+                    f"the index refuses every document: {report.refused[before][1]}"
+                )
         return report
 
     async def _apply_bulk(self, bulk: list[Operation], report: BulkReport) -> None:
@@ -104,9 +110,7 @@ class BulkWriter:
                 if len(left) == 1:
                     report.refused.append((left[0], str(refused)))
                     return
-                middle = (
-                    len(left) // 2
-                )  # the request as a whole is refused: find out for whose sake
+                middle = len(left) // 2  # find out for whose sake
                 await self._apply_bulk(left[:middle], report)
                 await self._apply_bulk(left[middle:], report)
                 return
@@ -122,7 +126,6 @@ class BulkWriter:
         assert len(results) == len(operations)
         report.bulks_count += 1
         again: list[Operation] = []
-        refused: list[tuple[Operation, str]] = []
         why = ""
         for operation, result in zip(operations, results, strict=True):
             if result.status is ItemStatus.APPLIED:
@@ -134,8 +137,5 @@ class BulkWriter:
                 again.append(operation)
                 why = result.reason
             else:
-                refused.append((operation, result.reason))
-        if len(refused) == len(operations) >= ALL_REFUSED_MIN:
-            raise SearchUnavailable(f"the index refuses every document: {refused[0][1]}")
-        report.refused += refused
+                report.refused.append((operation, result.reason))
         return again, why

@@ -7,7 +7,7 @@ position says which entries the scan may have seen too early or missed.
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from indexer.leases import Checkpoint, LeaseSeen
+from indexer.leases import Checkpoint, LeaseSeen, is_unheard
 from indexer.projections.balances import counted
 from indexer.reads import ShardReads, place_of
 from indexer.records import StreamChange
@@ -47,6 +47,12 @@ class CatchUp:
         self._stream = stream
         self._clock = clock
         self.noted = {shard_id: seen.checkpoint for shard_id, seen in noted.items()}
+        now_ms = clock.now_ms()
+        self._unheard = {
+            shard_id
+            for shard_id, seen in noted.items()
+            if is_unheard(seen.checkpoint, seen.heard_ms, now_ms)
+        }
         self.shards: dict[str, ShardCatchUp] = {}
         self.gone: set[str] = set()  # shards with a checkpoint that the stream has forgotten unread
 
@@ -75,7 +81,7 @@ class CatchUp:
     def _begin(self, shard: Shard) -> ShardCatchUp:
         start = self.noted.get(shard.id, Checkpoint()).sequence
         reads = ShardReads(self._stream, shard.id, self._clock)
-        return ShardCatchUp(shard.id, start, reads, start)
+        return ShardCatchUp(shard.id, start, reads, start, trimmed=shard.id in self._unheard)
 
     async def _read_shard(self, caught: ShardCatchUp) -> AsyncIterator[list[StreamChange]]:
         empty = 0

@@ -65,9 +65,9 @@ async def _take_all(
         if only is None:
             graph = ShardGraph(await stream.shards())
             finished = {each.shard_id: each.checkpoint.finished for each in leases.values()}
-            new = [shard.id for shard in graph.ready(finished) if shard.id not in leases]
+            new = [shard for shard in graph.ready(finished) if shard.id not in leases]
             if new:
-                await book.begin(new)
+                await book.begin_after(new, leases)
                 continue
         missing = [
             seen

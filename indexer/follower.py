@@ -12,7 +12,7 @@ from contextlib import suppress
 from enum import StrEnum
 
 from indexer.appliers import Applier
-from indexer.leases import Lease
+from indexer.leases import Lease, is_unheard
 from indexer.meters import FOLLOW_FAILED, ProjectorMeters
 from indexer.reads import Read, ShardReads, place_of
 from indexer.records import StreamChange
@@ -138,6 +138,8 @@ class ShardFollower:
     async def _once(self, started_ms: float) -> tuple[End | None, float]:
         """One read and its application; gives how long to wait before the next."""
         lease = self.lease
+        if is_unheard(lease.checkpoint, lease.heard_ms, self._clock.now_ms()):
+            raise StreamTrimmed(f"{lease.shard_id} was not heard since {lease.heard_ms}")
         if lease.checkpoint.in_progress:
             changes = await read_in_progress(self._reads, lease)
             await self._apply(changes)
@@ -148,6 +150,8 @@ class ShardFollower:
             await self._apply(read.changes)
             return None, self._pause_ms(read, started_ms)
         self._caught_up()
+        if not read.more:
+            lease.heard_ms = self._heard_ms
         if read.ended:
             await self._applier.book.finish(lease)
             return End.FINISHED, 0

@@ -6,10 +6,14 @@ One item a shard, under K#<projector>, changed by conditional writes alone:
     o owner, empty when free           s sequence: every record up to it, and it, is applied
     n epoch: counts changes of owner   u, k a read in progress: records up to `u` are being applied,
     c counts every sign of life             in the order of their items' keys, up to `k` so far
-                                       d 1 when the shard is read to its end
+    t when the stream last said that       d 1 when the shard is read to its end
+      nothing follows the checkpoint
 
 A write guarded by the epoch fails as soon as another process has taken the shard: a process that
 slept through its own funeral (stopped, swapped out, cut off) can move no checkpoint and add no sum.
+
+A stream says that records after a checkpoint are gone, but not whether any stood before the oldest
+that it keeps. So a lease without a checkpoint whose `t` is about a day old counts as trimmed.
 
 A lease has no time of expiry, so clocks need not agree: a contender takes a shard when it has seen
 the same `n` and `c` for LEASE_MS on its own clock, or at once when the owner gave it back.
@@ -20,8 +24,9 @@ from dataclasses import dataclass, replace
 
 from shared.clock import Clock
 from shared.errors import LeaseLost, StoreTimeout
-from shared.limits import LEASE_MS
+from shared.limits import LEASE_MS, STREAM_UNHEARD_MS_MAX
 from shared.store import keys
+from shared.store.streams import Shard
 from shared.store.table import (
     Delete,
     GuardFailed,
@@ -63,6 +68,7 @@ class LeaseSeen:
     epoch: int
     beats: int
     checkpoint: Checkpoint
+    heard_ms: int | None = None  # None in leases of older versions
 
 
 @dataclass(slots=True)
@@ -75,6 +81,7 @@ class Lease:
     epoch: int
     beats: int
     checkpoint: Checkpoint
+    heard_ms: int  # when the stream last said that nothing follows the checkpoint
     lost: bool = False
 
     @property
@@ -95,6 +102,7 @@ class Lease:
             self.key,
             set={
                 "c": self.next_beat(),
+                "t": self.heard_ms,
                 "s": checkpoint.sequence,
                 "u": checkpoint.upto,
                 "k": checkpoint.after_key,
@@ -123,7 +131,16 @@ def seen_of(item: Item) -> LeaseSeen:
     assert isinstance(after_key, str)
     assert (upto == "") == (after_key == "")
     checkpoint = Checkpoint(sequence, upto, after_key, item["d"] == 1)
-    return LeaseSeen(shard_id, owner, epoch, beats, checkpoint)
+    heard_ms = item.get("t")
+    assert heard_ms is None or isinstance(heard_ms, int)
+    return LeaseSeen(shard_id, owner, epoch, beats, checkpoint, heard_ms)
+
+
+def is_unheard(checkpoint: Checkpoint, heard_ms: int | None, now_ms: int) -> bool:
+    """Whether records before the first one that the stream keeps may have gone by unread."""
+    if checkpoint.sequence or checkpoint.finished or heard_ms is None:
+        return False
+    return now_ms - heard_ms > STREAM_UNHEARD_MS_MAX
 
 
 class LeaseBook:
@@ -178,13 +195,28 @@ class LeaseBook:
 
     async def begin(self, shard_ids: Iterable[str]) -> None:
         """Makes leases, free and at the shard's oldest record, where there are none yet."""
+        now_ms = self._clock.now_ms()
         for shard_id in shard_ids:
-            await self._table.write(
-                Update(
-                    keys.checkpoint(self._projector, shard_id),
-                    set_if_absent={"o": "", "n": 0, "c": 0, "s": "", "u": "", "k": "", "d": 0},
-                )
+            await self._begin(shard_id, now_ms)
+
+    async def begin_after(self, shards: Iterable[Shard], leases: Mapping[str, LeaseSeen]) -> None:
+        """As `begin`, for shards that were heard as long as their parents: they were unread while
+        nobody followed these to their end.
+        """
+        now_ms = self._clock.now_ms()
+        for shard in shards:
+            parent = None if shard.parent_id is None else leases.get(shard.parent_id)
+            heard_ms = None if parent is None else parent.heard_ms
+            await self._begin(shard.id, now_ms if heard_ms is None else heard_ms)
+
+    async def _begin(self, shard_id: str, heard_ms: int) -> None:
+        fresh: dict[str, Value] = {"o": "", "n": 0, "c": 0, "s": "", "u": "", "k": "", "d": 0}
+        await self._table.write(
+            Update(
+                keys.checkpoint(self._projector, shard_id),
+                set_if_absent={**fresh, "t": heard_ms},
             )
+        )
 
     async def take(self, seen: LeaseSeen, *, from_living: bool = False) -> Lease | None:
         """Makes the shard ours, if the lease still stands as `seen`; None when another was faster.
@@ -205,7 +237,13 @@ class LeaseBook:
         if isinstance(answer, GuardFailed):
             return None
         lease = Lease(
-            self._projector, seen.shard_id, self._owner, epoch, seen.beats + 1, seen.checkpoint
+            self._projector,
+            seen.shard_id,
+            self._owner,
+            epoch,
+            seen.beats + 1,
+            seen.checkpoint,
+            self._clock.now_ms() if seen.heard_ms is None else seen.heard_ms,
         )
         if from_living:
             lease.checkpoint = await self.read_back(lease)
@@ -213,14 +251,15 @@ class LeaseBook:
 
     async def renew(self, lease: Lease) -> None:
         """Shows a sign of life. Raises LeaseLost when another process holds the shard."""
-        write = Update(lease.key, set={"c": lease.next_beat()}, guards=(Is("n", lease.epoch),))
+        changes: dict[str, Value] = {"c": lease.next_beat(), "t": lease.heard_ms}
+        write = Update(lease.key, set=changes, guards=(Is("n", lease.epoch),))
         if isinstance(await self._table.write(write), GuardFailed):
             lease.lost = True
             raise LeaseLost(f"{lease.projector} {lease.shard_id}")
 
     async def release(self, lease: Lease) -> None:
         """Gives the shard back, so that another process can take it at once."""
-        changes: dict[str, Value] = {"o": "", "c": lease.next_beat()}
+        changes: dict[str, Value] = {"o": "", "c": lease.next_beat(), "t": lease.heard_ms}
         await self._table.write(Update(lease.key, set=changes, guards=(Is("n", lease.epoch),)))
 
     async def advance(self, lease: Lease, checkpoint: Checkpoint) -> None:

@@ -131,11 +131,17 @@ class Projectors:
 
     async def run(self) -> None:
         """Follows until `stop`, then lets go: within about two seconds."""
-        refreshing = asyncio.get_running_loop().create_task(self.clearing.run())
+        loop = asyncio.get_running_loop()
+        refreshing = loop.create_task(self.clearing.run())
+        following = [loop.create_task(roster.run()) for roster in self.rosters]
         try:
-            await asyncio.gather(*[roster.run() for roster in self.rosters])
+            await asyncio.gather(*following)
             self.clearing.stop()
             await asyncio.wait([refreshing], timeout=STOP_MS_MAX / 1_000)
+        except Exception:  # one has ended: the other doesn't go on alone, unseen
+            self.stop()
+            await asyncio.gather(*following, return_exceptions=True)
+            raise
         finally:
             refreshing.cancel()  # what it had under way stays marked
             await asyncio.gather(refreshing, return_exceptions=True)

@@ -165,6 +165,10 @@ class StreamReads:
             reads = self._shards[shard_id] = ShardReads(self._stream, shard_id, self._clock)
         return reads
 
+    def shard_ids(self) -> list[str]:
+        """Shards that have a window."""
+        return list(self._shards)
+
     def forget(self, shard_id: str) -> None:
-        """Lets the window of a shard go that nobody follows any more."""
+        """Lets the window of a shard go that the stream lists no more."""
         self._shards.pop(shard_id, None)

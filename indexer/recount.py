@@ -29,7 +29,7 @@ from indexer.catchup import CatchUp
 from indexer.counting import Count, Recounted, RecountParts, inserted_ids
 from indexer.fence import fence
 from indexer.follower import read_in_progress
-from indexer.leases import Checkpoint, Lease, LeaseSeen
+from indexer.leases import Checkpoint, Lease
 from indexer.quarantine import BALANCES, Aside, Quarantine
 from indexer.reads import StreamReads
 from indexer.tablescan import PAGES_MAX, partitions
@@ -86,6 +86,7 @@ async def recount_balances(
     Memory is taken by sums, one for each account, currency and hour: more parts take less and scan
     again. Raises StoreUnavailable when the fence can't be had.
     """
+    started_ms = parts.clock.now_ms()
     noted = await parts.book.listed()
     catch_up = CatchUp(parts.stream, parts.clock, noted, keep=True)
     await catch_up.read_to_tip()
@@ -101,7 +102,7 @@ async def recount_balances(
         await count.settle(catch_up, places)
         parts.say(f"{count.done.entries_count} entries counted; comparing the histories")
         await _Repair(parts, count, leases).run()
-        await _move_lost(parts, noted, leases, places)
+        await _move_lost(parts, catch_up, leases, places, started_ms)
     return count.done
 
 
@@ -152,14 +153,17 @@ def _places(leases: Mapping[str, Lease], catch_up: CatchUp) -> dict[str, Checkpo
 
 async def _move_lost(
     parts: RecountParts,
-    noted: Mapping[str, LeaseSeen],
+    catch_up: CatchUp,
     leases: Mapping[str, Lease],
     places: Mapping[str, Checkpoint],
+    heard_ms: int,
 ) -> None:
     """Moves the checkpoints that were lost to where the histories are right now."""
     for shard_id, place in places.items():
-        if place != leases[shard_id].checkpoint:
-            await parts.book.advance(leases[shard_id], place)
+        lease, caught = leases[shard_id], catch_up.shards.get(shard_id)
+        if place != lease.checkpoint or (caught is not None and caught.trimmed):
+            lease.heard_ms = heard_ms
+            await parts.book.advance(lease, place)
             parts.say(f"{shard_id} is followed on from {place.sequence or 'its end'}")
 
 

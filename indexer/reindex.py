@@ -2,13 +2,15 @@
 
     note checkpoints F ─► fresh indices ─► load every entry and account ─► follow from F
       ─► merge segments ─► follow again ─► fence at L, follow up to L ─► swap all aliases at once
+    each time after following: sweep what was loaded of ledgers that were deleted meanwhile
 
 Lists are served from the live indices all the while. Versions make it harmless that the load and
 the stream bring the same thing twice. The fence holds the projector for the moment in which the
 aliases change, so each record is either in the fresh indices before they go live or followed into
-them afterwards. Documents of clearing accounts also change behind the stream: under the fence all
-of them are marked, and refreshed once it is gone (clearing.py). Dying anywhere leaves the live
-indices as they were (or the fresh ones, complete); the next run clears away what was begun.
+them afterwards: a deletion, too, is swept before the swap, or by the projector after it. Documents
+of clearing accounts also change behind the stream: under the fence all of them are marked, and
+refreshed once it is gone (clearing.py). Dying anywhere leaves the live indices as they were (or the
+fresh ones, complete); the next run clears away what was begun.
 
 One ledger alone is brought up to date in place. The command is rebuild.py; balance histories:
 recount.py.
@@ -26,7 +28,7 @@ from indexer.leases import Checkpoint, Lease, LeaseBook, LeaseSeen
 from indexer.projections.search import project_documents, thing_operations
 from indexer.quarantine import Aside, Quarantine, document_aside
 from indexer.records import UNREADABLE, Change, Searched, searched_of
-from indexer.sweeps import GoneLedgers
+from indexer.sweeps import GoneLedgers, deleted_ledgers, owner_of, sweep
 from indexer.tablescan import pages
 from indexer.windows import put_marks
 from shared.clock import Clock
@@ -99,9 +101,11 @@ class Loader:
 
     def __init__(self, parts: SearchParts, into: Mapping[Kind, str] | None) -> None:
         self._parts = parts
+        self._into = into
         self._writer = BulkWriter(parts.index, into=into)
         self._catalog = Catalog(parts.table, parts.clock)
         self.gone = GoneLedgers()
+        self._unswept: dict[str, None] = {}  # ledgers whose deletion was told, maybe after the load
         self.count = 0
         self.clearing: set[str] = set()  # ids of the clearing accounts among what was loaded
 
@@ -155,17 +159,20 @@ class Loader:
 
     async def follow(self, catch_up: CatchUp) -> int:
         """Applies what the stream has told since the last call; gives how many changes that
-        were.
+        were. `sweep` removes what was loaded of ledgers that were deleted meanwhile.
         """
         count = 0
         async for changes in catch_up.to_tip():
             count += len(changes)
+            for ledger_id in deleted_ledgers(changes):
+                self.gone.add(ledger_id)
+                self._unswept[ledger_id] = None
             operations: list[Operation] = []
             owners: dict[tuple[Kind, str], str] = {}
             standing: list[LedgerAccount] = []
             removed: list[LedgerAccount] = []
             for change in changes:
-                if not isinstance(change, Change):
+                if not isinstance(change, Change) or owner_of(change) in self.gone:
                     continue
                 if isinstance(change.new, LedgerAccount):
                     standing.append(change.new)
@@ -183,6 +190,14 @@ class Loader:
             await self._apply(operations, owners)
         return count
 
+    async def sweep(self) -> None:
+        """Removes what stands of the ledgers whose deletion was followed since the last call."""
+        for ledger_id in list(self._unswept):
+            count = await sweep(self._parts.index, self._writer, ledger_id, into=self._into)
+            del self._unswept[ledger_id]
+            if count:
+                self._parts.say(f"{count} documents of the deleted ledger {ledger_id} removed")
+
 
 # --- Fresh indices --------------------------------------------------------------------------------
 async def rebuild_search(parts: SearchParts) -> dict[Kind, str]:
@@ -198,12 +213,15 @@ async def rebuild_search(parts: SearchParts) -> dict[Kind, str]:
     await loader.load_table()
     say(f"{loader.count} documents loaded; following the stream")
     await _follow_closely(loader, catch_up)
+    await loader.sweep()
     for name in fresh.values():
         say(f"merging {name}")
         await index.finish_index(name)
     await _follow_closely(loader, catch_up)
+    await loader.sweep()  # so that little is left for the fence
     async with fence(parts.stream, parts.book) as leases:
         await _follow_through(loader, catch_up, leases)
+        await loader.sweep()
         await put_marks(parts.table, loader.clearing, f"rebuild {parts.clock.now_ms()}")
         old = await index.swap_aliases(fresh)
         lost = await parts.book.lost(leases.values())
@@ -291,11 +309,13 @@ async def heal_search(parts: SearchParts, lost: Sequence[str]) -> None:
     followed from the oldest record that the stream still keeps. The checkpoints move only when the
     load is done.
     """
+    started_ms = parts.clock.now_ms()
     async with fence_of(parts.stream, parts.book, lost) as leases:
         listed = {shard.id for shard in await parts.stream.shards()}
         loader = Loader(parts, None)
         await loader.load_table()
         for shard_id, lease in leases.items():
             place = Checkpoint() if shard_id in listed else Checkpoint(finished=True)
+            lease.heard_ms = started_ms
             await parts.book.advance(lease, place)
             parts.say(f"{shard_id} is followed on from what the stream still keeps")

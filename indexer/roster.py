@@ -28,12 +28,14 @@ from indexer.meters import (
 from indexer.reads import StreamReads
 from indexer.shards import ShardGraph
 from shared.clock import Clock
-from shared.errors import LeaseLost, TwofoldError
+from shared.errors import LeaseLost
 from shared.limits import LEASE_RENEW_MS
 from shared.observe import EventLog
 from shared.store.streams import Stream
 
 LOG = EventLog("indexer")
+HEAL_BACKOFF_MS = LEASE_RENEW_MS
+HEAL_BACKOFF_MS_MAX = 30_000
 STOP_MS_MAX = 1_500  # what a follower may take to end the read that it is applying
 
 Heal = Callable[
@@ -66,6 +68,8 @@ class Roster:
         self._following: dict[str, tuple[ShardFollower, asyncio.Task[End]]] = {}
         self._trimmed: set[str] = set()
         self._healing: asyncio.Task[None] | None = None
+        self._heal_failures = 0  # in a row
+        self._heal_again_ms = 0.0
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -78,7 +82,7 @@ class Roster:
                 self._wake.clear()
                 try:
                     await self.look()
-                except TwofoldError as error:
+                except Exception as error:  # whatever it is: it is told, and the next look comes
                     LOG.warning(ROSTER_FAILED, projector=self._applier.projector, error=error)
                 await self._sleep(LEASE_RENEW_MS)
         finally:
@@ -129,14 +133,18 @@ class Roster:
         try:
             await self._book.release(lease)
             LOG.info(SHARD_LEFT, projector=lease.projector, shard=lease.shard_id)
-        except TwofoldError as error:  # then it runs out by itself
+        except Exception as error:  # then it runs out by itself
             LOG.warning(ROSTER_FAILED, projector=lease.projector, error=error)
 
     # --- One look
     # -----------------------------------------------------------------------------------
     async def look(self) -> None:
         """One round: notice, renew, take, start."""
+        windows = self._reads.shard_ids()  # before the stream is asked: the other roster opens some
         graph = ShardGraph(await self._stream.shards())
+        for shard_id in windows:
+            if shard_id not in graph:
+                self._reads.forget(shard_id)
         leases = await self._book.listed()
         await self._gather_ended()
         await self._renew_all(leases)
@@ -147,33 +155,43 @@ class Roster:
         lost = sorted({*graph.lost(finished), *self._trimmed})
         if self._is_healing(lost):
             return  # the leases belong to the healing until it is done
-        ready = [shard.id for shard in graph.ready(finished)]
-        new = [shard_id for shard_id in ready if shard_id not in leases]
+        ready = graph.ready(finished)
+        new = [shard for shard in ready if shard.id not in leases]
         if new:
-            await self._book.begin(new)
+            await self._book.begin_after(new, leases)
             leases = await self._book.listed()
-        await self._take(ready, leases)
+        await self._take([shard.id for shard in ready], leases)
         for shard_id in graph.forgettable(finished):
             await self._book.forget(shard_id)
-            self._reads.forget(shard_id)
 
     def _is_healing(self, lost: list[str]) -> bool:
-        """Starts to heal when something is lost. True while that goes on."""
+        """Starts to heal when something is lost; once that has failed, a while later. True until it
+        is done.
+        """
         if self._healing is not None and self._healing.done():
-            failed = self._healing.exception()
-            self._healing = None
+            ended, self._healing = self._healing, None
+            failed = asyncio.CancelledError() if ended.cancelled() else ended.exception()
             if failed is None:
                 self._trimmed.clear()
-                return (
-                    False  # `lost` was found before the healing ended; the next look knows better
-                )
+                self._heal_failures = 0
+                return False  # `lost` was found before it ended; the next look knows better
+            backoff_ms = min(HEAL_BACKOFF_MS << min(self._heal_failures, 10), HEAL_BACKOFF_MS_MAX)
+            self._heal_failures += 1
+            self._heal_again_ms = self._clock.monotonic_ms() + backoff_ms
             LOG.error(HEAL_FAILED, projector=self._applier.projector, error=failed)
-        if self._healing is None and lost:
+        if self._healing is not None:
+            return True
+        if not lost:
+            self._heal_failures = 0
+            return False
+        if self._heal_failures == 0:
             self._meters.trimmed.inc()
             LOG.error(STREAM_TRIMMED, projector=self._applier.projector, shards=lost)
-            self._healing = asyncio.get_running_loop().create_task(self._heal(lost))
-            self._healing.add_done_callback(lambda _: self._wake.set())
-        return self._healing is not None
+        elif self._clock.monotonic_ms() < self._heal_again_ms:
+            return True
+        self._healing = asyncio.get_running_loop().create_task(self._heal(lost))
+        self._healing.add_done_callback(lambda _: self._wake.set())
+        return True
 
     async def _gather_ended(self) -> None:
         """Takes note of the followers that ended by themselves."""

@@ -7,7 +7,7 @@ TwofoldError
 │   ├── StoreTimeout          no answer: the write may or may not have happened
 │   └── StoreRefused          a request that DynamoDB calls invalid: our mistake
 ├── SearchError               Elasticsearch
-│   ├── SearchUnavailable     unreachable or overloaded, after bounded retries
+│   ├── SearchUnavailable     unreachable, overloaded, or it lets nobody in: later
 │   └── SearchRefused         a request that Elasticsearch calls invalid: our mistake
 ├── StreamError               the change stream
 │   ├── StreamTrimmed         the checkpoint is older than what the stream still keeps
@@ -58,7 +58,7 @@ class SearchError(TwofoldError):
 
 
 class SearchUnavailable(SearchError):
-    """Unreachable or overloaded."""
+    """Unreachable, overloaded, blocked, or it lets nobody in."""
 
     retryable = True
 

@@ -2,8 +2,8 @@
 
 The calls of every request (`_bulk`, `_search`, `_msearch`) go straight through aiohttp and
 orjson, which costs the process less than the official client; everything rare (aliases, indices,
-counts) goes through the official client. Failures of both become `shared.errors` by one table,
-`search_error`.
+counts) goes through the official client. Failures of both become `shared.errors` in one
+place, `search_error`.
 """
 
 import asyncio
@@ -51,54 +51,54 @@ _PRODUCT_HEADER = "X-Elastic-Product"
 _SEARCH_QUERY = f"allow_partial_search_results=false&timeout={SEARCH_TIMEOUT_MS}ms"
 # Of a bulk's answer only this is read; 1,000 items without it take 2 ms more to receive and parse.
 _BULK_FIELDS = "filter_path=errors,items.*.status,items.*.error"
-_OVERLOADED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _MISSING_INDEX = "index_not_found_exception"
+_CLOSED_INDEX = "index_closed_exception"
 _APPLIED = ItemResult(ItemStatus.APPLIED)
 _STALE = ItemResult(ItemStatus.STALE)
 
-# Exceptions of the two clients. The first row that fits decides; statuses are judged by
-# `_status_error`.
-_FAILURES: tuple[tuple[type[BaseException], type[SearchError]], ...] = (
-    (elastic_transport.TlsError, SearchRefused),
-    (elastic_transport.ConnectionError, SearchUnavailable),
-    (elastic_transport.ConnectionTimeout, SearchUnavailable),
-    (elastic_transport.SniffingError, SearchUnavailable),
-    (elastic_transport.SerializationError, SearchRefused),
-    (elastic_transport.TransportError, SearchUnavailable),
-    (exceptions.UnsupportedProductError, SearchRefused),
-    (aiohttp.InvalidURL, SearchRefused),
-    (aiohttp.ClientSSLError, SearchRefused),
-    (aiohttp.ClientError, SearchUnavailable),
-    (TimeoutError, SearchUnavailable),
-    (OSError, SearchUnavailable),
+# The only answers that can be for the sake of what was sent: it is malformed, or too large. Every
+# other one (no entry, a block, nothing there, overloaded) is for the index's: later.
+_REFUSED_STATUSES = frozenset({400, 413})
+_TOO_LARGE = 413  # also said by what stands before Elasticsearch
+
+# Exceptions of the two clients. Whatever they tell of (the way there, certificates, a server that
+# is none of Elasticsearch), nothing that was sent is to blame. Statuses: `status_error`.
+_FAILURES: tuple[type[BaseException], ...] = (
+    elastic_transport.TransportError,
+    exceptions.UnsupportedProductError,
+    aiohttp.ClientError,
+    TimeoutError,
+    OSError,
 )
-
-
-def failure_of(kind: type[BaseException]) -> type[SearchError] | None:
-    """What exceptions of a class mean to us; None for a class that no driver raises."""
-    for known, meaning in _FAILURES:
-        if issubclass(kind, known):
-            return meaning
-    return None
 
 
 def search_error(error: BaseException) -> SearchError | None:
     """What an exception of a driver means to us; None for one that no driver raises."""
-    meaning = failure_of(type(error))
-    if meaning is not None:
-        return meaning(f"Elasticsearch: {type(error).__name__}: {error}"[:500])
+    if isinstance(error, _FAILURES):
+        return SearchUnavailable(f"Elasticsearch: {type(error).__name__}: {error}"[:500])
     if isinstance(error, elastic_transport.ApiError):
-        return _status_error(error.meta.status, str(error)[:500])
+        return status_error(error.meta.status, str(error)[:500])
     return None
 
 
-def _status_error(status: int, text: str) -> SearchError:
+def status_error(status: int, text: str) -> SearchError:
     """What an HTTP status other than 2xx means to us."""
-    if status in _OVERLOADED_STATUSES or _MISSING_INDEX in text:
-        # An index that is missing isn't provisioned yet: waiting helps, giving the documents up
-        # doesn't.
-        return SearchUnavailable(f"Elasticsearch answered {status}: {text}")
-    return SearchRefused(f"Elasticsearch answered {status}: {text}")
+    if status in _REFUSED_STATUSES and _CLOSED_INDEX not in text:
+        return SearchRefused(f"Elasticsearch answered {status}: {text}")
+    return SearchUnavailable(f"Elasticsearch answered {status}: {text}")
+
+
+def whole_answer(url: str, status: int, is_elastic: bool, content: bytes) -> Any:
+    """What an answer over HTTP holds. `is_elastic`: it has Elasticsearch's own header."""
+    text = content[:500].decode(errors="replace")
+    if not is_elastic and status != _TOO_LARGE:
+        raise SearchUnavailable(f"what answers {status} at {url} is not Elasticsearch: {text}")
+    if status >= 300:
+        raise status_error(status, text)
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise SearchUnavailable(f"Elasticsearch: an answer that is not JSON: {text}") from error
 
 
 def bulk_body(operations: Sequence[Operation], targets: Mapping[Kind, str]) -> bytes:
@@ -134,9 +134,9 @@ def item_result(item: Mapping[str, Any]) -> ItemResult:
     reason = f"{error['type']}: {error.get('reason', '')}"[:500]
     if error["type"] == _MISSING_INDEX:
         raise SearchUnavailable(f"Elasticsearch: {reason}")
-    if status in _OVERLOADED_STATUSES or error["type"] == "cluster_block_exception":
-        return ItemResult(ItemStatus.OVERLOADED, reason)
-    return ItemResult(ItemStatus.REFUSED, reason)
+    if status in _REFUSED_STATUSES and error["type"] != _CLOSED_INDEX:
+        return ItemResult(ItemStatus.REFUSED, reason)
+    return ItemResult(ItemStatus.OVERLOADED, reason)
 
 
 class SearchMetrics(Protocol):
@@ -261,11 +261,8 @@ class ElasticIndex:
         with self._called(call):
             async with self._session.post(url, data=body, timeout=limit) as response:
                 content = await response.read()
-            if response.status >= 300:
-                raise _status_error(response.status, content[:500].decode(errors="replace"))
-            if _PRODUCT_HEADER not in response.headers:
-                raise SearchRefused(f"what answers at {self.url} is not Elasticsearch")
-            return orjson.loads(content)
+            is_elastic = _PRODUCT_HEADER in response.headers
+            return whole_answer(self.url, response.status, is_elastic, content)
 
     def _called(self, call: str) -> "_Call":
         """Around one request: its failure becomes ours, and the metrics are told."""
@@ -306,9 +303,12 @@ class ElasticIndex:
                 yield StoredDocument(hit["_id"], hit["_version"], hit["_source"])
             after = hits[-1]["sort"] if len(hits) == SCAN_PAGE_DOCUMENTS else []
 
-    async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:
+    async def refresh(
+        self, kinds: Sequence[Kind] = tuple(Kind), *, into: Mapping[Kind, str] | None = None
+    ) -> None:
+        targets = self._aliases if into is None else into
         with self._called("refresh"):
-            await self._client.indices.refresh(index=[self._aliases[kind] for kind in kinds])
+            await self._client.indices.refresh(index=[targets[kind] for kind in kinds])
 
     async def indices(self) -> list[IndexInfo]:
         patterns = [f"{alias}-v*" for alias in self._aliases.values()]
@@ -436,7 +436,7 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     """A search's answer that is whole: no error, no timeout, no shard left out."""
     error = answer.get("error")
     if error is not None:
-        raise _status_error(answer["status"], orjson.dumps(error)[:500].decode())
+        raise status_error(answer["status"], orjson.dumps(error)[:500].decode())
     if answer["timed_out"] or answer["_shards"]["failed"]:
         raise SearchUnavailable("Elasticsearch: a search was not finished in time")
     return answer

@@ -188,9 +188,9 @@ def scope_prefix(scope: tuple[str, ...]) -> str:
 class Index(Protocol):
     """Every kind's index behind one port.
 
-    Raises SearchUnavailable (unreachable, overloaded, or the answer was lost: everything here may
-    be sent again, because versions make a repeated operation harmless) and SearchRefused (our
-    mistake).
+    Raises SearchUnavailable (unreachable, overloaded, it lets nobody in, or the answer was lost:
+    everything here may be sent again, because versions make a repeated operation harmless) and
+    SearchRefused (our mistake: only then can what was sent be to blame).
     """
 
     async def bulk(
@@ -220,8 +220,13 @@ class Index(Protocol):
         """
         ...
 
-    async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:
-        """Makes everything that was answered as applied visible to searches."""
+    async def refresh(
+        self, kinds: Sequence[Kind] = tuple(Kind), *, into: Mapping[Kind, str] | None = None
+    ) -> None:
+        """Makes everything that was answered as applied visible to searches.
+
+        `into` names the index for a kind instead of its alias, as for `bulk`.
+        """
         ...
 
     async def indices(self) -> list[IndexInfo]:

@@ -19,6 +19,11 @@ from shared.errors import (
 
 Failure = type[StoreError] | type[StreamError]
 
+
+class NoCredentials(Exception):
+    """The provider of credentials failed, in whatever way: nothing was sent."""
+
+
 CONDITION_FAILED = "ConditionalCheckFailedException"
 BATCH_CANCELLED = "TransactionCanceledException"
 
@@ -71,6 +76,7 @@ BY_NAME: dict[str, Failure] = {
 
 # The first class that an exception belongs to decides.
 BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
+    (NoCredentials, StoreUnavailable),
     (aiohttp.ClientConnectorError, StoreUnavailable),  # no connection: nothing was sent
     (aiohttp.ConnectionTimeoutError, StoreUnavailable),
     (aiohttp.ServerFingerprintMismatch, StoreUnavailable),
@@ -96,7 +102,7 @@ def failure_named(name: str, status: int) -> Failure:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """What an exception of the HTTP client means."""
+    """What an exception of one sending means."""
     for kind, failure in BY_EXCEPTION:
         if isinstance(error, kind):
             return failure

@@ -40,7 +40,14 @@ from shared.limits import (
     STORE_TIMEOUT_MS,
 )
 from shared.store.access import Access, Service
-from shared.store.failures import ANSWERS, EXCEPTIONS, Failure, failure_named, failure_of
+from shared.store.failures import (
+    ANSWERS,
+    EXCEPTIONS,
+    Failure,
+    NoCredentials,
+    failure_named,
+    failure_of,
+)
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 SIGNING_NAME = "dynamodb"  # of the stream's service too
@@ -273,8 +280,13 @@ class Wire:
             self._metrics.called(operation, outcome, retries, ms)
 
     async def _send(self, operation: str, raw: bytes) -> tuple[int, Document]:
-        """One sending: the status and the parsed answer. Raises what aiohttp raises."""
-        credentials = await self._access.credentials.get_frozen_credentials()
+        """One sending: the status and the parsed answer. Raises what aiohttp raises, and
+        NoCredentials.
+        """
+        try:
+            credentials = await self._access.credentials.get_frozen_credentials()
+        except Exception as error:  # botocore's, a RuntimeError, or what a provider let through
+            raise NoCredentials(f"{type(error).__name__}: {error}"[:500]) from error
         target = self._prefix + operation
         headers = self._signer.headers(target, raw, credentials, self._clock.now_ms())
         data: bytes | io.BytesIO = raw if len(raw) <= RAW_BODY_BYTES_MAX else io.BytesIO(raw)

@@ -1,6 +1,7 @@
 """An index that fails as Elasticsearch does, by a seed: the same seed gives the same faults.
 
     unavailable   the call fails and nothing happened
+    shut_out      the call is answered 401, as by expired credentials, and nothing happened
     lost_answer   everything was applied, and the caller is told that it failed
     overloaded    single operations are answered "not now", and weren't applied
     conflict      single operations are answered "stands already": another indexer was faster
@@ -16,6 +17,7 @@ from random import Random
 
 from shared.errors import SearchUnavailable
 from shared.search.clauses import Clause
+from shared.search.elastic import status_error
 from shared.search.index import (
     Index,
     IndexInfo,
@@ -34,6 +36,7 @@ class IndexFaults:
     """How often each fault happens, in parts of 1,000: of calls, or of a call's operations."""
 
     unavailable: int = 0
+    shut_out: int = 0
     lost_answer: int = 0
     overloaded: int = 0
     conflict: int = 0
@@ -63,6 +66,8 @@ class FaultyIndex:
     def _may_be_unavailable(self) -> None:
         if self._happens("unavailable"):
             raise SearchUnavailable("fault: unavailable")
+        if self._happens("shut_out"):
+            raise status_error(401, "fault: shut out")
 
     async def bulk(
         self, operations: Sequence[Operation], *, into: Mapping[Kind, str] | None = None
@@ -104,9 +109,11 @@ class FaultyIndex:
         async for document in self._index.scan(kind, ledger_id, index=index):
             yield document
 
-    async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:
+    async def refresh(
+        self, kinds: Sequence[Kind] = tuple(Kind), *, into: Mapping[Kind, str] | None = None
+    ) -> None:
         self._may_be_unavailable()
-        await self._index.refresh(kinds)
+        await self._index.refresh(kinds, into=into)
 
     async def indices(self) -> list[IndexInfo]:
         self._may_be_unavailable()

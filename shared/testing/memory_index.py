@@ -103,9 +103,12 @@ class MemoryIndex:
         store.written[operation.id] = _Standing(operation.version, operation.routing, source)
         return ItemResult(ItemStatus.APPLIED)
 
-    async def refresh(self, kinds: Sequence[Kind] = tuple(Kind)) -> None:
+    async def refresh(
+        self, kinds: Sequence[Kind] = tuple(Kind), *, into: Mapping[Kind, str] | None = None
+    ) -> None:
+        targets = self._live if into is None else into
         for kind in kinds:
-            self._store(self._live[kind]).refresh()
+            self._store(targets[kind]).refresh()
 
     # --- Reading ----------------------------------------------------------------------------------
     async def search(self, requests: Sequence[SearchRequest]) -> list[SearchPage]:

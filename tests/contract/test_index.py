@@ -563,6 +563,9 @@ async def test_a_rebuild_fills_a_fresh_index_and_takes_the_alias_in_one_call(
     results = await index.bulk(entry_documents(kept)[:1], into={Kind.ENTRIES: name})
     assert [result.status for result in results] == [ItemStatus.APPLIED]
     assert await iks(index, ledger) == ["ik-2", "ik-1"]
+    await index.refresh([Kind.ENTRIES], into={Kind.ENTRIES: name})
+    filled = [each.id async for each in index.scan(Kind.ENTRIES, ledger, index=name)]
+    assert filled == [kept.id]
     await index.finish_index(name)
     former = await index.swap_aliases({Kind.ENTRIES: name})
 

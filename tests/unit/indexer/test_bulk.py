@@ -8,6 +8,7 @@ from indexer import bulk
 from indexer.bulk import BulkWriter, bulks_of, newest
 from shared.errors import SearchRefused, SearchUnavailable
 from shared.limits import BULK_ATTEMPTS_MAX, BULK_BYTES_MAX, BULK_DOCUMENTS_MAX
+from shared.search.elastic import status_error
 from shared.search.index import Document, ItemResult, ItemStatus, Kind, Operation
 
 APPLIED = ItemResult(ItemStatus.APPLIED)
@@ -114,6 +115,30 @@ async def test_a_bulk_that_is_refused_as_a_whole_is_halved_until_the_culprit_sta
     report = await BulkWriter(index).apply([document(f"d{at}") for at in range(8)])
     assert report.applied_count == 7
     assert [(each.id, why) for each, why in report.refused] == [("d5", "too long a key")]
+
+
+async def test_when_every_bulk_is_refused_down_to_single_documents_the_index_is_to_blame():
+    class Closed(ScriptedIndex):
+        async def bulk(self, operations, *, into=None):
+            raise SearchRefused("nothing is right")
+
+    index = Closed(lambda *_: APPLIED)
+    with pytest.raises(SearchUnavailable, match="refuses every document: nothing is right"):
+        await BulkWriter(index).apply([document(f"d{at}") for at in range(bulk.ALL_REFUSED_MIN)])
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("count", [1, 8])
+async def test_an_index_that_lets_nobody_in_has_no_culprit_among_the_documents(status, count):
+    class ShutOut(ScriptedIndex):
+        async def bulk(self, operations, *, into=None):
+            self.bulks.append([])
+            raise status_error(status, "security_exception: token expired")
+
+    index = ShutOut(lambda *_: APPLIED)
+    with pytest.raises(SearchUnavailable, match=f"answered {status}"):
+        await BulkWriter(index).apply([document(f"d{at}") for at in range(count)])
+    assert len(index.bulks) == 1
 
 
 async def test_an_index_that_is_away_raises_at_once():

@@ -3,11 +3,15 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from indexer.follower import PACE_MS
-from indexer.leases import LeaseBook
+from indexer.leases import Checkpoint, LeaseBook
+from indexer.quarantine import SEARCH, Quarantine
 from shared.errors import SearchUnavailable, StoreUnavailable
 from shared.limits import FOLLOW_IDLE_MS, LEASE_MS, LEASE_RENEW_MS
 from shared.search.index import Kind
+from shared.testing.faulty_index import FaultyIndex, IndexFaults
 from tests.builders import account, entry, ledger, stand
 from tests.indexer_rig import World, simulated, some_entries
 
@@ -134,6 +138,35 @@ def test_shards_that_the_stream_forgot_after_they_were_finished_leave_no_checkpo
     simulated(main)
 
 
+def test_no_process_keeps_windows_of_shards_that_the_stream_forgot():
+    async def main(world: World):
+        one, two = world.start("one"), world.start("two")
+        await asyncio.sleep(20)
+        await stand(world.table, *some_entries(world.ledger, 40))
+        old = world.stream.open_shards()
+        for shard in old:
+            world.stream.roll(shard)
+        await asyncio.sleep(LEASE_RENEW_MS / 1_000 * 4)
+        windows = [each.projectors.rosters[0]._reads for each in (one, two)]
+        assert all(set(each.shard_ids()) & set(old) for each in windows)
+        for process in (one, two):  # one looks first, and removes the finished leases
+            await asyncio.sleep(1)
+            for roster in process.projectors.rosters:
+                roster._wake.set()
+        await asyncio.sleep(0.5)
+        for shard in old:
+            del world.stream._shards[shard]  # a day has passed
+        await asyncio.sleep(LEASE_RENEW_MS / 1_000 * 2)
+        listed = set(world.stream.open_shards())
+        assert [set(each.shard_ids()) - listed for each in windows] == [set(), set()]
+        await world.drain()
+        assert await world.judge() == []
+        await one.stop()
+        await two.stop()
+
+    simulated(main, shards_count=4)
+
+
 def test_one_projector_goes_on_while_the_others_engine_is_away():
     class Away:
         def __init__(self, index):
@@ -164,6 +197,28 @@ def test_one_projector_goes_on_while_the_others_engine_is_away():
         await process.stop()
 
     simulated(main, index=Away)
+
+
+def test_expired_credentials_of_the_index_put_nothing_aside_and_leave_the_checkpoint():
+    async def main(world: World):
+        process = world.start()
+        await stand(world.table, *some_entries(world.ledger, 40))
+        await asyncio.sleep(60)
+        leases = await LeaseBook(world.table, SEARCH, "x", world.clock).listed()
+        assert [each.checkpoint for each in leases.values()] == [Checkpoint()]
+        assert await Quarantine(world.table).count(SEARCH) == 0
+        assert await world.index.count(Kind.ENTRIES) == 0
+        assert process.value("twofold_index_lag_seconds", "search") >= 58
+        failures = {"projector": "search", "reason": "SearchUnavailable"}
+        registry = process.metrics.registry
+        assert registry.get_sample_value("twofold_follow_failures_total", failures) >= 10
+        world.engines.index.calm()
+        await world.drain()
+        assert await Quarantine(world.table).count(SEARCH) == 0
+        assert await world.judge() == []
+        await process.stop()
+
+    simulated(main, index=lambda each: FaultyIndex(each, 1, IndexFaults(shut_out=1_000)))
 
 
 def test_an_idle_shard_is_read_once_for_both_projectors():
@@ -228,7 +283,8 @@ def test_a_process_whose_lease_was_taken_writes_nothing_more_and_takes_others_in
     simulated(main)
 
 
-def test_a_failing_look_is_told_and_tried_again():
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), RuntimeError("unforeseen")])
+def test_a_failing_look_is_told_and_tried_again(error):
     class Flaky:
         def __init__(self, stream):
             self.stream, self.fails = stream, 3
@@ -236,7 +292,7 @@ def test_a_failing_look_is_told_and_tried_again():
         async def shards(self):
             if self.fails:
                 self.fails -= 1
-                raise StoreUnavailable("away")
+                raise error
             return await self.stream.shards()
 
         def __getattr__(self, name):

@@ -2,10 +2,11 @@
 
 import pytest
 
-from indexer.leases import Checkpoint, LeaseBook, LeaseSeen, shards_to_take
+from indexer.leases import Checkpoint, LeaseBook, LeaseSeen, is_unheard, shards_to_take
 from shared.clock import FixedClock
 from shared.errors import LeaseLost, StoreTimeout
-from shared.limits import LEASE_MS
+from shared.limits import LEASE_MS, STREAM_UNHEARD_MS_MAX
+from shared.store.streams import Shard
 from shared.store.table import GuardFailed
 from shared.testing.memory import MemoryTable
 
@@ -34,11 +35,12 @@ async def taken(book: LeaseBook, shard: str = "s1"):
 
 
 async def test_a_new_lease_is_free_and_begins_at_the_oldest_record(books):
+    books_now_ms = books.clock.now_ms()
     book = books.book("a")
     await book.begin(["s1", "s2"])
     seen = await book.listed()
     assert sorted(seen) == ["s1", "s2"]
-    assert seen["s1"] == LeaseSeen("s1", "", 0, 0, Checkpoint())
+    assert seen["s1"] == LeaseSeen("s1", "", 0, 0, Checkpoint(), books_now_ms)
     assert book.is_free(seen["s1"])
 
 
@@ -180,3 +182,43 @@ def seen(shard: str, owner: str) -> LeaseSeen:
 def test_shards_are_shared_fairly(owners, free, takes):
     leases = {shard: seen(shard, owner) for shard, owner in owners.items()}
     assert shards_to_take(owners, leases, frozenset(free), "a") == takes
+
+
+async def test_a_lease_keeps_when_the_stream_was_last_heard_whoever_takes_it(books):
+    one, two = books.book("a"), books.book("b")
+    began_ms = books.clock.now_ms()
+    lease = await taken(one)
+    books.clock.advance(5_000)
+    await one.renew(lease)
+    await one.release(lease)
+    heir = await two.take((await two.listed())["s1"])
+    assert heir.heard_ms == began_ms
+    heir.heard_ms = books.clock.now_ms()
+    await two.renew(heir)
+    assert (await one.listed())["s1"].heard_ms == began_ms + 5_000
+
+
+async def test_a_shard_begins_as_heard_as_its_parent_was(books):
+    book = books.book("a")
+    began_ms = books.clock.now_ms()
+    await book.begin(["s1"])
+    books.clock.advance(9_000)
+    shards = [Shard("s2", "s1", False), Shard("s3", None, False)]
+    await book.begin_after(shards, await book.listed())
+    seen = await book.listed()
+    assert (seen["s2"].heard_ms, seen["s3"].heard_ms) == (began_ms, began_ms + 9_000)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "heard_ms", "unheard"),
+    [
+        (Checkpoint(), 0, True),
+        (Checkpoint("", "7", "k"), 0, True),
+        (Checkpoint(), 1, False),
+        (Checkpoint(), None, False),  # of an older version: nobody knows
+        (Checkpoint("7"), 0, False),  # the stream itself says what is gone
+        (Checkpoint(finished=True), 0, False),
+    ],
+)
+def test_only_a_lease_without_a_checkpoint_can_be_unheard(checkpoint, heard_ms, unheard):
+    assert is_unheard(checkpoint, heard_ms, STREAM_UNHEARD_MS_MAX + 1) is unheard

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from indexer import reindex, rollups
+from indexer import leases, reindex, rollups
 from indexer.fence import fence
 from indexer.leases import LeaseBook
 from indexer.meters import IndexerFamilies
@@ -14,7 +14,10 @@ from indexer.projectors import Engines, recount_parts, search_parts
 from indexer.quarantine import BALANCES
 from indexer.recount import recount_balances
 from indexer.reindex import rebuild_search, reload_ledger
+from indexer.roster import HEAL_BACKOFF_MS_MAX
 from indexer.verify import is_caught_up, verify
+from indexer.windows import put_marks
+from shared.errors import SearchUnavailable
 from shared.ledger.identifiers import account_id
 from shared.observe import Metrics
 from shared.search.index import Deletion, Document, Kind
@@ -343,6 +346,75 @@ def test_what_is_applied_just_before_the_swap_is_in_the_fresh_indices(monkeypatc
     simulated(main)
 
 
+@pytest.mark.parametrize("applied", [True, False])
+@pytest.mark.parametrize("moment", ["load", "merge", "fence", "held", "swap"])
+def test_a_ledger_deleted_during_a_rebuild_does_not_come_back_with_the_swap(
+    monkeypatch, moment, applied
+):
+    """`applied`: the projector has swept the old indices before the rebuild goes on."""
+
+    async def main(world: World):
+        process = world.start()
+        other = ledger("other-ledger")
+        await stand(world.table, other, *some_entries(other, 3))
+        await stand(world.table, *some_entries(world.ledger, 30), account(world.ledger, "assets"))
+        await world.drain()
+        deletions = []
+
+        async def delete() -> None:
+            if deletions:
+                return
+            deletions.append(replace(world.ledger, state="deleted", revision=2))
+            await stand(world.table, deletions[0], *some_entries(world.ledger, 2, first=100))
+            if applied and moment not in ("held", "swap"):
+                await world.drain()
+
+        class Deleting:
+            def __init__(self, index) -> None:
+                self._index = index
+
+            async def bulk(self, operations, *, into=None):
+                answer = await self._index.bulk(operations, into=into)
+                if moment == "load":
+                    await delete()
+                return answer
+
+            async def finish_index(self, name):
+                if moment == "merge":
+                    await delete()
+                await self._index.finish_index(name)
+
+            def __getattr__(self, name):
+                return getattr(self._index, name)
+
+        @asynccontextmanager
+        async def late_fence(stream, book):
+            if moment == "fence":
+                await delete()
+            async with fence(stream, book) as leases:
+                if moment == "held":
+                    await delete()
+                yield leases
+
+        async def late_marks(table, accounts, value):
+            if moment == "swap":  # everything is followed that will be
+                await delete()
+            await put_marks(table, accounts, value)
+
+        monkeypatch.setattr(reindex, "fence", late_fence)
+        monkeypatch.setattr(reindex, "put_marks", late_marks)
+        engines = Engines(world.table, world.stream, Deleting(world.index), world.clock)
+        await rebuild(world, engines)
+        await world.drain()
+        for kind in Kind:
+            assert await world.index.count(kind, world.ledger.id) == 0
+        assert await world.index.count(Kind.ENTRIES) == 3
+        assert await world.judge() == []
+        await process.stop()
+
+    simulated(main)
+
+
 def test_a_rebuild_brings_back_what_was_lost_and_drops_what_belongs_to_nothing():
     async def main(world: World):
         process = world.start()
@@ -431,6 +503,93 @@ def test_what_the_stream_forgot_is_told_and_healed_from_the_table(gone):
         await asyncio.sleep(10)
         assert await world.judge() == []
         assert process.value("twofold_stream_trimmed_total", "balances") == before
+        await process.stop()
+
+    simulated(main)
+
+
+class Away:
+    """An index whose bulks fail while it is away."""
+
+    def __init__(self, index) -> None:
+        self._index = index
+        self.is_away = False
+        self.bulks_count = 0
+
+    async def bulk(self, operations, *, into=None):
+        self.bulks_count += 1
+        if self.is_away:
+            raise SearchUnavailable("away")
+        return await self._index.bulk(operations, into=into)
+
+    def __getattr__(self, name):
+        return getattr(self._index, name)
+
+
+def test_a_heal_that_fails_is_tried_again_ever_more_seldom():
+    async def main(world: World):
+        process = await trimmed_world(world, gone=False)
+        index = world.engines.index
+        index.is_away, index.bulks_count = True, 0
+        await asyncio.sleep(60)
+        assert 3 <= index.bulks_count <= 6  # one for each heal
+        assert process.value("twofold_stream_trimmed_total", "search") == 1
+        index.is_away = False
+        await asyncio.sleep(2 * HEAL_BACKOFF_MS_MAX / 1_000)
+        await world.drain()
+        assert await world.judge() == []
+        assert process.value("twofold_stream_trimmed_total", "search") == 1
+        await process.stop()
+
+    simulated(main, index=Away)
+
+
+def test_what_was_trimmed_before_the_first_read_of_a_shard_is_told_and_healed():
+    async def main(world: World):
+        process = world.start()
+        await world.drain()
+        for shard in world.stream.open_shards():
+            world.stream.roll(shard)
+        await asyncio.sleep(10)  # their children have leases, and nothing to tell
+        await process.stop()
+        now_ms = world.clock.now_ms()
+        await stand(world.table, *some_entries(world.ledger, 5, created_ms=now_ms))
+        await asyncio.sleep(2 * 3_600)
+        now_ms = world.clock.now_ms()
+        await stand(world.table, *some_entries(world.ledger, 5, first=50, created_ms=now_ms))
+        await asyncio.sleep(23 * 3_600)  # the first five are older than a day
+        process = world.start("two")
+        await asyncio.sleep(60)
+        await world.drain()
+        assert await world.judge() == []
+        assert await world.index.count(Kind.ENTRIES) == 10
+        for projector in ("search", "balances"):
+            told = process.value("twofold_stream_trimmed_total", projector)
+            assert told >= 1
+            await asyncio.sleep(60)
+            assert process.value("twofold_stream_trimmed_total", projector) == told
+        await process.stop()
+
+    simulated(main)
+
+
+def test_an_idle_shard_without_a_checkpoint_is_heard_for_as_long_as_it_is_followed(monkeypatch):
+    monkeypatch.setattr(leases, "STREAM_UNHEARD_MS_MAX", 60_000)
+
+    async def main(world: World):
+        process = world.start()
+        await world.drain()
+        for shard in world.stream.open_shards():
+            world.stream.roll(shard)
+        await asyncio.sleep(200)
+        await process.stop()
+        process = world.start("two")
+        await asyncio.sleep(10)
+        await stand(world.table, *some_entries(world.ledger, 5))
+        await world.drain()
+        assert process.value("twofold_stream_trimmed_total", "search") == 0
+        assert process.value("twofold_stream_trimmed_total", "balances") == 0
+        assert await world.judge() == []
         await process.stop()
 
     simulated(main)

@@ -17,9 +17,9 @@ from shared.search.clauses import Term
 from shared.search.elastic import (
     ElasticIndex,
     bulk_body,
-    failure_of,
     item_result,
     search_error,
+    whole_answer,
 )
 from shared.search.index import (
     ENTRIES_NEWEST,
@@ -40,9 +40,11 @@ def descendants(kind: type[BaseException]) -> Iterator[type[BaseException]]:
 
 
 @pytest.mark.parametrize("root", [elastic_transport.TransportError, aiohttp.ClientError])
-def test_every_exception_of_the_clients_has_a_meaning(root: type[BaseException]) -> None:
+def test_no_exception_of_the_clients_blames_what_was_sent(root: type[BaseException]) -> None:
     for kind in set(descendants(root)):
-        assert failure_of(kind) in (SearchRefused, SearchUnavailable), kind
+        nameless = type("Nameless", (kind,), {"__str__": lambda _: "of no arguments"})
+        error = nameless.__new__(nameless)
+        assert type(search_error(error)) is SearchUnavailable, kind
 
 
 META = elastic_transport.ApiResponseMeta(
@@ -66,22 +68,51 @@ def api_error(status: int, message: str = "failed") -> elastic_transport.ApiErro
         (ConnectionResetError(), SearchUnavailable),
         (aiohttp.ServerDisconnectedError(), SearchUnavailable),
         (aiohttp.ClientPayloadError("cut"), SearchUnavailable),
-        (aiohttp.InvalidURL("x"), SearchRefused),
+        (aiohttp.InvalidURL("x"), SearchUnavailable),
         (elastic_transport.ConnectionTimeout("late"), SearchUnavailable),
-        (elastic_transport.TlsError("who?"), SearchRefused),
-        (elasticsearch.UnsupportedProductError("no", meta=META, body=None), SearchRefused),
+        (elastic_transport.TlsError("who?"), SearchUnavailable),
+        (elasticsearch.UnsupportedProductError("no", meta=META, body=None), SearchUnavailable),
         (api_error(429), SearchUnavailable),
         (api_error(503), SearchUnavailable),
         (api_error(500), SearchUnavailable),
         (api_error(400), SearchRefused),
-        (api_error(401), SearchRefused),
+        (api_error(400, "index_closed_exception"), SearchUnavailable),
+        (api_error(413), SearchRefused),
+        (api_error(401), SearchUnavailable),
+        (api_error(403), SearchUnavailable),
         (api_error(404, "index_not_found_exception"), SearchUnavailable),
-        (api_error(404), SearchRefused),
+        (api_error(404), SearchUnavailable),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_failures_have_one_meaning(error: BaseException, meaning: type[SearchError]) -> None:
     assert type(search_error(error)) is meaning
+
+
+@pytest.mark.parametrize(
+    ("status", "is_elastic", "meaning"),
+    [
+        (400, True, SearchRefused),
+        (400, False, SearchUnavailable),  # "plain HTTP was sent to an HTTPS port"
+        (413, True, SearchRefused),
+        (413, False, SearchRefused),  # a proxy's limit is the documents' limit too
+        (401, True, SearchUnavailable),
+        (403, True, SearchUnavailable),
+        (404, True, SearchUnavailable),
+        (404, False, SearchUnavailable),
+        (200, False, SearchUnavailable),
+        (200, True, SearchUnavailable),  # what it holds is cut off
+    ],
+)
+def test_only_what_elasticsearch_calls_malformed_or_too_large_is_refused(
+    status: int, is_elastic: bool, meaning: type[SearchError]
+) -> None:
+    with pytest.raises(meaning):
+        whole_answer("http://x", status, is_elastic, b'{"items":[')
+
+
+def test_a_whole_answer_is_what_it_holds() -> None:
+    assert whole_answer("http://x", 200, True, b'{"items":[]}') == {"items": []}
 
 
 def test_what_is_no_failure_of_a_client_has_no_meaning() -> None:
@@ -108,6 +139,14 @@ def test_what_is_no_failure_of_a_client_has_no_meaning() -> None:
         ),
         (
             {"index": {"status": 403, "error": {"type": "cluster_block_exception"}}},
+            ItemStatus.OVERLOADED,
+        ),
+        (
+            {"index": {"status": 403, "error": {"type": "security_exception"}}},
+            ItemStatus.OVERLOADED,
+        ),
+        (
+            {"index": {"status": 400, "error": {"type": "index_closed_exception"}}},
             ItemStatus.OVERLOADED,
         ),
         (

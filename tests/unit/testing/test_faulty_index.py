@@ -32,6 +32,15 @@ async def test_an_unavailable_index_applied_nothing() -> None:
     assert index.reached == Counter(unavailable=3)
 
 
+async def test_an_index_that_lets_nobody_in_applied_nothing() -> None:
+    inner = MemoryIndex()
+    index = FaultyIndex(inner, 1, IndexFaults(shut_out=1_000))
+    with pytest.raises(SearchUnavailable, match="401"):
+        await index.bulk(TEN)
+    assert await inner.count(Kind.ENTRIES) == 0
+    assert index.reached == Counter(shut_out=1)
+
+
 async def test_a_lost_answer_was_applied() -> None:
     inner = MemoryIndex()
     index = FaultyIndex(inner, 1, IndexFaults(lost_answer=1_000))
