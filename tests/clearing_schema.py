@@ -55,7 +55,9 @@ async def open_clearing(world: World) -> None:
     world.ledger = on_it
     paths = [path for path, _ in schema.chart.static_accounts()]
     paths += [leg(name) for name in "abc"]
-    await stand(world.table, on_it, *[account(on_it, path) for path in paths])
+    any_currency = {"currency_mode": "multi", "currency": None}
+    accounts = [replace(account(on_it, path), **any_currency) for path in paths]
+    await stand(world.table, on_it, *accounts)
 
 
 async def store_version(world: World, schema: Schema, number: int) -> None:
