@@ -93,7 +93,7 @@ def _type_changes(
 ) -> list[Violation]:
     violations: list[Violation] = []
     for identity, definition in old.items():
-        path = f"{part} {identity[0]}, version {identity[1]},"
+        path = f"{part} {identity[0]}, version {identity[1]}"
         successor = new.get(identity)
         if successor is None:
             rule = "must stay: set its status to disabled or archived instead of removing it"
@@ -116,7 +116,7 @@ def _parameter_changes(
             continue
         changed = sorted(before.parameters ^ after.parameters)
         if changed and _definition(before.json) == _definition(after.json):
-            path = f"ledgerEntries {identity[0]}, version {identity[1]},"
+            path = f"ledgerEntries {identity[0]}, version {identity[1]}"
             rule = (
                 f"must keep its parameters, and {{{{{changed[0]}}}}} in the name of a template"
                 " account changes them: set its status to disabled or archived and add a new"

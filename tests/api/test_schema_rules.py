@@ -252,7 +252,7 @@ async def test_versions_of_a_type_stand_side_by_side_and_the_first_is_meant(writ
     changed = document(version(1, "{{x}} + 2"), version(2, "{{x}} + 1"))
     refused = (await writer.ask(STORE, schema=changed)).data["storeSchema"]
     assert refused["code"] == "schema_not_backwards_compatible"
-    assert "ledgerEntries pay, version 1," in refused["message"]
+    assert "ledgerEntries pay, version 1:" in refused["message"]
     status = version(1, "{{x}}", status="disabled")
     await writer.store(document(status, version(2, "{{x}} + 1")))
     writer.clock.advance(1_000)

@@ -132,7 +132,7 @@ async def test_refused_changes_are_named_with_path_and_reason(
     assert refused.typename__ == "BadRequestError"
     assert refused.code == "schema_not_backwards_compatible"
     assert "chartOfAccounts expense: must keep its type" in refused.message
-    assert "ledgerEntries deposit, version 1,: must stay as it is" in refused.message
+    assert "ledgerEntries deposit, version 1: must stay as it is" in refused.message
 
 
 @rule("reference 7 Ledgers", "A deleted Ledger is gone and its ik may be used again")

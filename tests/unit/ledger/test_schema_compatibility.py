@@ -66,7 +66,7 @@ def test_the_order_of_accounts_and_types_may_change():
 
 
 CHANGED = (
-    "ledgerEntries user_funds_account, version 1,"
+    "ledgerEntries user_funds_account, version 1"
     " must stay as it is: a change takes a new typeVersion"
 )
 EVENTUAL = "must stay eventual: it can't be made strong once deployed"
@@ -137,13 +137,13 @@ REMOVED = "must stay: set its status to disabled or archived instead of removing
         ({f"{FUND}.lines": ...}, [CHANGED]),
         (
             {f"{FUND}.typeVersion": 2},
-            [f"ledgerEntries user_funds_account, version 1, {REMOVED}"],
+            [f"ledgerEntries user_funds_account, version 1 {REMOVED}"],
         ),
         (
             {"ledgerEntries": ...},
             [
-                f"ledgerEntries user_funds_account, version 1, {REMOVED}",
-                f"ledgerEntries p2p_transfer, version 1, {REMOVED}",
+                f"ledgerEntries user_funds_account, version 1 {REMOVED}",
+                f"ledgerEntries p2p_transfer, version 1 {REMOVED}",
             ],
         ),
     ],
@@ -170,7 +170,7 @@ PAY_ALL = {
 
 def refused(entry_type: str, parameter: str) -> str:
     return (
-        f"ledgerEntries {entry_type}, version 1, must keep its parameters, and"
+        f"ledgerEntries {entry_type}, version 1 must keep its parameters, and"
         f" {{{{{parameter}}}}} in the name of a template account changes them: set its status to"
         " disabled or archived and add a new typeVersion"
     )
@@ -227,5 +227,5 @@ def test_a_deployed_payment_type_stays_as_it_is():
     }
     old = {**quickstart(), "payments": {"types": [payment_type]}}
     assert told(old, {"payments.types[0].payment.direction": "payout"}) == [
-        "payments charge, version 1, must stay as it is: a change takes a new typeVersion"
+        "payments charge, version 1 must stay as it is: a change takes a new typeVersion"
     ]
